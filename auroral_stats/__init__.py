@@ -1,0 +1,45 @@
+"""Occurrence and geoeffectiveness of auroral forms, from all-sky camera labels.
+
+Rooms are imported on first use, so that ``import auroral_stats`` (and ``auroral_stats --help``)
+stays fast::
+
+    import auroral_stats as aus
+    aus.drivers.newell(400.0, 0.0, -5.0)
+"""
+
+import importlib
+from types import ModuleType
+
+from auroral_stats._version import __version__
+
+__all__ = ["__version__"]
+
+_ROOMS = (
+    "archive",
+    "counts",
+    "drivers",
+    "errors",
+    "geometry",
+    "indices",
+    "join",
+    "label_import",
+    "labels",
+    "nights",
+    "occurrence",
+    "omni",
+    "plots",
+    "provenance",
+    "sites",
+    "uncertainty",
+)
+
+
+def __getattr__(name: str) -> ModuleType:
+    """Import the room ``name`` the first time it is asked for (PEP 562)."""
+    if name in _ROOMS:
+        return importlib.import_module(f"auroral_stats.{name}")
+    raise AttributeError(f"module 'auroral_stats' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, *_ROOMS])
