@@ -1,0 +1,350 @@
+"""Pair each site-minute with the driver that came before it.
+
+OMNI data are already at the bow-shock nose and stamped at the start of their interval, so the
+only shift is the lag asked for, and nothing later than the interval that contains minute - lag is
+ever used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from auroral_stats.bins import Bins, bins_from_categories, bins_from_edges, quantile_bins
+from auroral_stats.drivers import Driver, default_lag_window, find_driver, months_to_seasons
+from auroral_stats.errors import DataError, UsageError
+from auroral_stats.labels import CLASSES, USABLE
+
+__all__ = ["MIN_COVERAGE", "USABLE_INDEX", "Pairing", "driver_at", "lagged", "pair"]
+
+#: Share of the intervals of a window that must be present.
+MIN_COVERAGE = 0.75
+#: Where the usable classes stand among all.
+USABLE_INDEX = [CLASSES.index(name) for name in USABLE]
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """How one driver is paired with the frames: at which lag, over which window, in which bins.
+
+    Attributes
+    ----------
+    driver : Driver
+    bins : Bins
+    lag, window : int
+        Minutes.
+    cadence : int
+        Minutes between the values of the driver; 0 where it comes with the frames.
+    coverage : float
+        Share of the selected minutes with frames that have a value.
+    """
+
+    driver: Driver
+    bins: Bins
+    lag: int
+    window: int
+    cadence: int
+    coverage: float = float("nan")
+
+
+def lagged(
+    values: NDArray[np.float64],
+    times: NDArray[np.datetime64],
+    minutes: NDArray[np.datetime64],
+    *,
+    cadence: int,
+    lag: int,
+    window: int,
+) -> NDArray[np.float64]:
+    """Return the driver that precedes each minute, causally.
+
+    Parameters
+    ----------
+    values : ndarray, (n,)
+        Driver, NaN where missing.
+    times : ndarray of datetime64, (n,)
+        Start of each interval; increasing, a multiple of ``cadence`` apart (gaps are allowed).
+    minutes : ndarray of datetime64, (m,)
+        Start of the minutes to be paired.
+    cadence, lag, window : int
+        Minutes.
+
+    Returns
+    -------
+    ndarray, (m,)
+        ``window`` = 0: the value of the interval that contains minute - lag. Otherwise the mean
+        of the intervals that start in (minute - lag - window, minute - lag], NaN where fewer
+        than 75 % of them are there. Nothing later than minute - lag is ever used.
+
+    Raises
+    ------
+    UsageError
+        If the lag is negative or the window not a multiple of the cadence.
+
+    Examples
+    --------
+    >>> times = np.arange("2014-03-10T00:00", "2014-03-10T00:04", dtype="M8[m]")
+    >>> lagged(np.array([1.0, 2.0, 3.0, 4.0]), times, times, cadence=1, lag=1, window=2).tolist()
+    [nan, nan, 1.5, 2.5]
+    """
+    if lag < 0:
+        raise UsageError(f"lag {lag} min looks into the future; expected 0 or more.")
+    if window < 0 or window % cadence:
+        raise UsageError(
+            f"window {window} min is not a multiple of the driver's cadence of {cadence} min; "
+            f"expected 0 or {cadence}, {2 * cadence}, {3 * cadence}, ... min."
+        )
+    result = np.full(minutes.shape, np.nan)
+    if times.size == 0:
+        return result
+    minute = np.timedelta64(1, "m")
+    start = times[0]
+    slot = ((times - start) // minute).astype(np.int64)
+    if np.any(slot % cadence) or np.any(np.diff(slot) <= 0):
+        raise DataError(
+            f"driver times must increase in steps of {cadence} min; they do not. "
+            "Read the OMNI files again, or sort the joined file by its driver time."
+        )
+    slot //= cadence
+    count = window // cadence
+    # Room after the last value: a window that ends there may still hold three quarters.
+    dense = np.full(slot[-1] + 1 + max(count - 1, 0), np.nan)
+    dense[slot] = values
+    if count > 1:
+        dense = _trailing_mean(dense, count)
+    # Floor division of a negative timedelta rounds down, as it must before the first interval.
+    at = ((minutes - start) // minute).astype(np.int64) - lag
+    at //= cadence
+    inside = (at >= 0) & (at < dense.size)
+    result[inside] = dense[at[inside]]
+    return result
+
+
+def _trailing_mean(values: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    """Return the mean over each value and the ``count - 1`` before it, where 75 % are finite.
+
+    A running sum over years loses digits and lets one value change all later ones in the last
+    bit. Here a window is the tail of one block of ``count`` and the head of the next, so that
+    only its own values enter.
+    """
+    finite = np.isfinite(values)
+    total = _trailing_sum(np.where(finite, values, 0.0), count)
+    number = _trailing_sum(finite.astype(np.float64), count)
+    enough = number >= MIN_COVERAGE * count
+    return np.divide(total, number, out=np.full(values.size, np.nan), where=enough)
+
+
+def _trailing_sum(values: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    size = values.size
+    # One empty block in front, for the windows that begin before the first value.
+    blocks = -(-size // count) + 1
+    padded = np.zeros(blocks * count)
+    padded[count : count + size] = values
+    blocked = padded.reshape(blocks, count)
+    head = np.cumsum(blocked, axis=1).ravel()
+    tail = np.zeros(padded.size + 1)
+    tail[:-1] = np.cumsum(blocked[:, ::-1], axis=1)[:, ::-1].ravel()
+    end = np.arange(count, count + size)
+    first = end - count + 1
+    # A window that is exactly one block is its head alone.
+    whole = first % count == 0
+    return np.where(whole, head[end], tail[first] + head[end])
+
+
+def _times_of(data: xr.Dataset, driver: Driver) -> str:
+    """Return the time dimension that the inputs of ``driver`` live on."""
+    missing = [name for name in driver.inputs if name not in data]
+    if missing:
+        raise DataError(
+            f"driver {driver.name!r} needs {', '.join(missing)}, which the joined data do not "
+            f"have. They have: {', '.join(sorted(map(str, data.data_vars)))}. "
+            "Join again, with the files that provide it."
+        )
+    return str(data[driver.inputs[0]].dims[0])
+
+
+def _pairing(
+    data: xr.Dataset, driver: Driver, lag: int | None, window: int | None
+) -> tuple[int, int, int]:
+    """Return cadence, lag and window of ``driver`` in minutes."""
+    if driver.origin == "frames":
+        return 0, 0, 0
+    dimension = _times_of(data, driver)
+    cadence = int(data[dimension].attrs["cadence_minutes"])
+    default_lag, default_window = default_lag_window(driver, cadence)
+    return (
+        cadence,
+        default_lag if lag is None else lag,
+        default_window if window is None else window,
+    )
+
+
+def driver_at(data: xr.Dataset, driver: Driver, *, lag: int, window: int) -> xr.DataArray:
+    """Return the driver of each site-minute.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+        Joined data.
+    driver : Driver
+    lag, window : int
+        Minutes; see :func:`lagged`. They do not apply to what comes with the frames (MLT, site).
+
+    Returns
+    -------
+    xarray.DataArray
+        Over ``time``, ``site`` or both; NaN where missing. A coupling function is computed for
+        each interval and then averaged; angles are computed from averaged components.
+
+    Raises
+    ------
+    DataError
+        If an input is not in ``data``.
+    UsageError
+        If the window is not a multiple of the cadence.
+    """
+    time = data["time"].to_numpy()
+    attrs = {"units": driver.units, "long_name": driver.long_name}
+    if driver.origin == "frames":
+        values = _frames_driver(data, driver)
+        return values.assign_attrs(attrs)
+    dimension = _times_of(data, driver)
+    times = data[dimension].to_numpy()
+    cadence = int(data[dimension].attrs["cadence_minutes"])
+
+    def at_minutes(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        return lagged(values, times, time, cadence=cadence, lag=lag, window=window)
+
+    inputs = [data[name].to_numpy().astype(np.float64) for name in driver.inputs]
+    if driver.average_inputs:
+        result = driver.compute(*[at_minutes(values) for values in inputs])
+    else:
+        result = at_minutes(np.asarray(driver.compute(*inputs), dtype=np.float64))
+    return xr.DataArray(result, dims="time", coords={"time": data["time"]}, attrs=attrs)
+
+
+def _frames_driver(data: xr.Dataset, driver: Driver) -> xr.DataArray:
+    name = driver.inputs[0]
+    if name in {"month", "season", "year", "hour"}:
+        stamp = data["time"].dt
+        if name == "hour":
+            return stamp.hour + stamp.minute / 60.0
+        if name == "season":
+            return data["time"].copy(data=months_to_seasons(stamp.month.to_numpy()))
+        return stamp.month if name == "month" else stamp.year
+    if name not in data and name not in data.coords:
+        raise DataError(
+            f"driver {driver.name!r} needs {name!r}, which the joined data do not have. "
+            "Join again with this version."
+        )
+    return data[name]
+
+
+def _bins(
+    data: xr.Dataset, driver: Driver, values: xr.DataArray, bins: Sequence[float] | int | None
+) -> Bins:
+    if isinstance(bins, int):
+        if not driver.edges or driver.circular:
+            raise UsageError(
+                f"--quantiles does not apply to {driver.name}, which is "
+                f"{'circular' if driver.circular else 'categorical'}; leave it out or use --bins."
+            )
+        exposure = data["frames"].isel(label=USABLE_INDEX).sum("label", dtype="int64")
+        if "site" not in values.dims:
+            exposure = exposure.sum("site")
+        return quantile_bins(values.to_numpy(), exposure.transpose(*values.dims).to_numpy(), bins)
+    if bins is not None:
+        if not driver.edges:
+            raise UsageError(
+                f"--bins does not apply to {driver.name}, which is categorical; leave it out."
+            )
+        period = driver.edges[-1] - driver.edges[0] if driver.circular else 0.0
+        # Edges that do not close the circle are ordinary bins, with rows for the rest.
+        closes = driver.circular and bool(np.isclose(bins[-1] - bins[0], period))
+        return bins_from_edges(bins, circular=closes)
+    if driver.edges:
+        return bins_from_edges(driver.edges, circular=driver.circular)
+    if driver.categories:
+        return bins_from_categories(driver.categories)
+    found = np.unique(values.to_numpy())
+    return bins_from_categories([str(v) if found.dtype.kind in "UOT" else int(v) for v in found])
+
+
+def pair(
+    data: xr.Dataset,
+    by: str | Driver | Sequence[str | Driver],
+    *,
+    bins: Sequence[Sequence[float] | int | None] | None = None,
+    lag: int | None = None,
+    window: int | None = None,
+) -> list[tuple[Pairing, NDArray[np.int16]]]:
+    """Pair every site-minute with one or two drivers and find its bin.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+        Joined data.
+    by : str, Driver or sequence of them
+        One or two drivers.
+    bins : sequence, optional
+        For each driver its edges, a number of quantiles, or None for the driver's own bins.
+    lag, window : int, optional
+        Minutes, for the solar-wind drivers in ``by``, or for the indices if there are none;
+        None for the defaults.
+
+    Returns
+    -------
+    list of (Pairing, ndarray of int16)
+        For each driver the row of each site-minute, (time, site), or (time, 1) where all sites
+        share it.
+
+    Raises
+    ------
+    UsageError
+        If an option does not fit a driver.
+    DataError
+        If the joined data lack an input.
+    """
+    names = [by] if isinstance(by, (str, Driver)) else list(by)
+    drivers = [find_driver(item) if isinstance(item, str) else item for item in names]
+    specs = list(bins) if bins is not None else [None] * len(drivers)
+    if not drivers or len(drivers) > 2:
+        raise UsageError(f"--by takes one or two drivers; got {len(drivers)}.")
+    if len({driver.name for driver in drivers}) < len(drivers):
+        raise UsageError(f"--by {drivers[0].name} is given twice; expected two different drivers.")
+    if len(specs) != len(drivers):
+        raise UsageError(f"{len(specs)} sets of bins for {len(drivers)} drivers; expected as many.")
+    takes_lag = _lagged_kind(drivers)
+    if takes_lag is None and (lag or window):
+        raise UsageError(
+            f"--lag and --window do not apply to {' and '.join(d.name for d in drivers)}, "
+            "which belong to the frame itself; leave them out."
+        )
+    made = []
+    for driver, spec in zip(drivers, specs, strict=True):
+        given = (lag, window) if driver.kind == takes_lag else (None, None)
+        cadence, driver_lag, driver_window = _pairing(data, driver, *given)
+        values = driver_at(data, driver, lag=driver_lag, window=driver_window)
+        chosen = _bins(data, driver, values, spec)
+        pairing = Pairing(driver, chosen, driver_lag, driver_window, cadence)
+        made.append((pairing, _index_by_site(data, values, chosen)))
+    return made
+
+
+def _lagged_kind(drivers: Sequence[Driver]) -> str | None:
+    kinds = {driver.kind for driver in drivers}
+    return next((kind for kind in ("solar wind", "index") if kind in kinds), None)
+
+
+def _index_by_site(data: xr.Dataset, values: xr.DataArray, bins: Bins) -> NDArray[np.int16]:
+    """Return the row of each site-minute, (time, 1) where all sites share it."""
+    index = bins.index(values.to_numpy())
+    if values.dims == ("time",):
+        return index[:, None]
+    if values.dims == ("site",):
+        return np.broadcast_to(index[None, :], (data.sizes["time"], data.sizes["site"]))
+    return index if values.dims == ("time", "site") else index.T

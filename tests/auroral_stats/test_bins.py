@@ -1,0 +1,93 @@
+"""Bins: every value has exactly one row."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from auroral_stats.bins import bins_from_categories, bins_from_edges, parse_bins, quantile_bins
+from auroral_stats.errors import UsageError
+
+finite = st.floats(-1e6, 1e6, allow_nan=False)
+
+
+@given(st.lists(finite, min_size=2, max_size=8, unique=True).map(sorted), st.lists(finite))
+def test_rows_agree_with_a_loop(edges, values):
+    bins = bins_from_edges(edges)
+    for value, row in zip(values, bins.index(values), strict=True):
+        assert bins.lower[row] <= value < bins.upper[row]
+    assert len(bins.labels) == len(edges) + 2
+
+
+@given(st.lists(finite, min_size=1))
+def test_circular_bins_have_no_outside(values):
+    bins = bins_from_edges([-180, -60, 60, 180], circular=True)
+    wrapped = np.mod(np.array(values) + 180, 360) - 180
+    rows = bins.index(values)
+    assert (rows != bins.missing).all()
+    inside = (wrapped > -179.99) & (np.abs(np.abs(wrapped) - 60) > 0.01) & (wrapped < 179.99)
+    expected = np.searchsorted([-60, 60], wrapped, side="right")
+    assert (rows[inside] == expected[inside]).all()
+
+
+def test_circle_closes():
+    bins = bins_from_edges(range(0, 25), circular=True)
+    assert bins.index([24.0, 0.0, 23.999, -0.5]).tolist() == [0, 0, 23, 23]
+    assert bins.index(np.float32([24.0])).tolist() == [0]
+
+
+def test_missing_has_a_row():
+    assert bins_from_edges([0, 1]).index([np.nan]).tolist() == [3]
+    assert bins_from_categories(["gill"]).index(np.array(["rank", "gill"])).tolist() == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("text", "edges"),
+    [
+        ("-10:10:5", (-10, -5, 0, 5, 10)),
+        ("0:1:0.1", tuple(k / 10 for k in range(11))),
+        ("-20,-5,0,5,20", (-20, -5, 0, 5, 20)),
+    ],
+)
+def test_parse(text, edges):
+    assert parse_bins(text) == pytest.approx(edges, abs=0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "a:b:c", "1:2", "1:2:3:4", "5", "0:10:3", "0:10:-1", "10:0:1", "0:inf:1", "0:1:1e-9"],
+)
+def test_parse_says_what_was_expected(text):
+    with pytest.raises(UsageError, match="--bins="):
+        parse_bins(text)
+
+
+def test_edges_must_increase():
+    with pytest.raises(UsageError, match="edges must increase; 5 is followed by 5"):
+        bins_from_edges([0, 5, 5, 10])
+    with pytest.raises(UsageError, match="finite"):
+        bins_from_edges([0, np.inf])
+    with pytest.raises(UsageError, match="at least two"):
+        bins_from_edges([1])
+
+
+@given(st.integers(2, 10), st.integers(20, 300), st.integers(0, 99))
+def test_quantiles_hold_equal_exposure(count, size, seed):
+    rng = np.random.default_rng(seed)
+    values, weights = rng.normal(size=size), rng.integers(0, 20, size)
+    weights[:2] = 1
+    bins = quantile_bins(values, weights, count)
+    rows = bins.index(values[weights > 0])
+    assert rows.min() >= 1
+    assert rows.max() <= len(bins) - 3
+    held = np.bincount(rows, weights[weights > 0])[1 : len(bins) - 2]
+    if len(bins) == count + 3:
+        assert np.abs(held - weights.sum() / count).max() <= 2 * weights.max() + 1
+
+
+def test_quantiles_with_ties_have_fewer_bins():
+    bins = quantile_bins([0] * 80 + list(range(1, 21)), [1] * 100, 5)
+    assert bins.edges[0] == 0
+    assert len(bins.edges) < 6
+    with pytest.raises(UsageError, match="at least two different"):
+        quantile_bins([1.0, 1.0], [1, 1], 2)
