@@ -21,11 +21,11 @@ from auroral_stats.drivers import DRIVERS, Driver, find_driver
 from auroral_stats.errors import ArchiveError, DataError, UsageError
 from auroral_stats.geometry import site_geometry
 from auroral_stats.indices import load_hourly_indices, load_kp
-from auroral_stats.labels import open_labels
+from auroral_stats.labels import open_labels, utc_instant
 from auroral_stats.omni import load_omni
 from auroral_stats.provenance import combine_simulated, describe, is_simulated
 
-__all__ = ["OMNI_CADENCES", "driver_periods", "join", "open_joined", "save_joined"]
+__all__ = ["OMNI_CADENCES", "driver_periods", "join", "open_joined", "save_joined", "select_frames"]
 
 #: What ``--omni`` accepts.
 OMNI_CADENCES = ("1min", "5min", "hourly")
@@ -109,6 +109,7 @@ def join(
     flags = {"the labels": simulated}
     attrs: dict[str, Any] = {}
     missing: list[str] = []
+    cadences: dict[str, int] = {}
     for origin in ("omni", "hourly", "kp"):
         names = sorted({n for d in wanted if d.origin == origin for n in d.inputs})
         if not names:
@@ -128,10 +129,13 @@ def join(
             missing += names
             continue
         flags[_TITLES[origin]] = is_simulated(part.attrs)
+        cadences[str(part[names[0]].dims[0])] = int(part.attrs["cadence_minutes"])
         attrs |= {f"{origin}_{k}": v for k, v in part.attrs.items() if k in _KEPT}
         parts.append(part)
     combine_simulated(flags)
     joined = xr.merge(parts, join="exact", compat="no_conflicts", combine_attrs="drop")
+    for dimension, cadence in cadences.items():
+        joined[dimension].attrs["cadence_minutes"] = cadence
     joined.attrs = describe(
         "Auroral labels joined with unlagged drivers",
         parameters={"omni": omni, "start": start, "end": end, "sites": sites},
@@ -309,3 +313,57 @@ def open_joined(path: str | Path) -> xr.Dataset:
             f"{path}: lacks {', '.join(lacking)}; expected a file that auroral_stats join wrote."
         )
     return data
+
+
+def select_frames(
+    data: xr.Dataset,
+    *,
+    start: str | np.datetime64 | None = None,
+    end: str | np.datetime64 | None = None,
+    sites: Sequence[str] | None = None,
+) -> xr.Dataset:
+    """Keep some of the frames of joined data; drivers stay as they are.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+        From :func:`join` or :func:`open_joined`.
+    start, end : str or datetime64, optional
+        UTC; minutes in [start, end).
+    sites : sequence of str, optional
+        Site codes.
+
+    Returns
+    -------
+    xarray.Dataset
+
+    Raises
+    ------
+    UsageError
+        If a site is not in the data.
+    DataError
+        If no minute is left.
+    """
+    if sites is not None:
+        there = [str(code) for code in data["site"].to_numpy()]
+        wanted = [code.lower() for code in sites]
+        lacking = [code for code in wanted if code not in there]
+        if lacking:
+            raise UsageError(
+                f"--sites {', '.join(lacking)}: not in the joined data, which hold "
+                f"{', '.join(there)}. Choose among them, or join again."
+            )
+        data = data.sel(site=wanted)
+    time = data["time"].to_numpy()
+    keep = data["frames"].any(["site", "label"]).to_numpy()
+    if start is not None:
+        keep &= time >= utc_instant(start, "start")
+    if end is not None:
+        keep &= time < utc_instant(end, "end")
+    if not keep.any():
+        raise DataError(
+            f"no frame between {start or 'the beginning'} and {end or 'the end'}; the joined data "
+            f"reach from {np.datetime_as_string(time[0], unit='m')}Z to "
+            f"{np.datetime_as_string(time[-1], unit='m')}Z. Change --start, --end or --sites."
+        )
+    return data if keep.all() else data.isel(time=np.flatnonzero(keep))

@@ -43,6 +43,9 @@ Scale = Literal["logit", "log"]
 MIN_CLUSTERS = 3
 #: Length of the blocks that see the memory of the solar wind beyond one night.
 BLOCK_DAYS = 9
+#: Blocks of nights are given at least this many degrees of freedom, if the nights have them. With
+#: fewer, one bin in a hundred has an interval from 0 to 1; the coverage of the others is the same.
+MIN_BLOCK_DF = 3.0
 #: Of every interval.
 CONFIDENCE = 0.95
 
@@ -232,11 +235,13 @@ def jackknife_interval(
     value = levels[0].value
     half_width = np.full(value.shape, np.nan)
     largest = np.full(value.shape, -np.inf)
+    # Fewer than two effective clusters would leave t undefined; one degree of freedom is already
+    # an interval that says nothing.
+    df = np.maximum(levels[0].df, 1.0)
     for level in levels:
         error = jackknife_se(level)
-        # Fewer than two effective clusters would leave t undefined; one degree of freedom is
-        # already an interval that says nothing.
-        quantile = stats.t.ppf(0.5 + CONFIDENCE / 2, np.maximum(level.df, 1.0))
+        df = np.maximum(level.df, np.minimum(df, MIN_BLOCK_DF))
+        quantile = stats.t.ppf(0.5 + CONFIDENCE / 2, df)
         larger = (error > largest) & (level.present.sum(axis=0) >= MIN_CLUSTERS)
         half_width = np.where(larger, quantile * error, half_width)
         largest = np.where(larger, error, largest)

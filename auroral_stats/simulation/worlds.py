@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import signal, special
 
-__all__ = ["SCENARIOS", "Scenario", "Worlds", "simulate_worlds"]
+__all__ = ["SCENARIOS", "Scenario", "Worlds", "autoregressive", "simulate_worlds"]
 
 #: Ten-minute stretches of one class in a night, and frames in each.
 _STRETCHES = 60
@@ -99,9 +99,25 @@ def _nights(count: int, winters: int) -> NDArray[np.datetime64]:
     )
 
 
-def _slow(rng: np.random.Generator, shape: tuple[int, ...], days: float) -> NDArray[np.float64]:
-    """Return a unit-variance first-order process along the last axis, one step a night."""
-    keep = np.exp(-1 / days)
+def autoregressive(
+    rng: np.random.Generator, shape: tuple[int, ...], steps: NDArray[np.float64] | float
+) -> NDArray[np.float64]:
+    """Return unit-variance first-order processes along the last axis.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    shape : tuple of int
+    steps : float or ndarray
+        Memory in steps (e-folding); an array has one value for each first index.
+
+    Returns
+    -------
+    ndarray, shape
+    """
+    if isinstance(steps, np.ndarray):
+        return np.stack([autoregressive(rng, shape[1:], float(step)) for step in steps])
+    keep = np.exp(-1 / steps)
     noise = rng.standard_normal(shape) * np.sqrt(1 - keep**2)
     noise[..., 0] /= np.sqrt(1 - keep**2)
     return np.asarray(signal.lfilter([1.0], [1.0, -keep], noise, axis=-1))
@@ -120,22 +136,24 @@ def _counts(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return events and exposure, (run, night, bin), for runs of ``length`` nights."""
     runs = winter.size
-    slow = np.sqrt(0.5) * _slow(rng, (runs, length), 3.0)
+    slow = np.sqrt(0.5) * autoregressive(rng, (runs, length), 3.0)
     recur = np.sqrt(0.5) * _rotation(rng, runs, length)
-    fast = _slow(rng, (runs, length, _STRETCHES), 12.0)
+    fast = autoregressive(rng, (runs, length, _STRETCHES), 12.0)
     driver = (
         np.sqrt(scenario.memory) * (slow + recur)[..., None] + np.sqrt(1 - scenario.memory) * fast
     )
     # The state that the driver does not explain has a memory and a rotation of its own.
     state = (
         scenario.night * rng.standard_normal((runs, length))
-        + scenario.days * _slow(rng, (runs, length), 3.0)
+        + scenario.days * autoregressive(rng, (runs, length), 3.0)
         + scenario.rotation * _rotation(rng, runs, length)
         + scenario.winter * winter[:, None]
     )
     chance = special.expit(scenario.base + scenario.slope * driver + state[..., None])
     has_class = rng.random(driver.shape, dtype=np.float32) < chance
-    clear = special.expit(special.logit(scenario.weather) + 2.0 * _slow(rng, (runs, length), 2.0))
+    clear = special.expit(
+        special.logit(scenario.weather) + 2.0 * autoregressive(rng, (runs, length), 2.0)
+    )
     usable = rng.random(driver.shape, dtype=np.float32) < clear[..., None]
     cell = np.searchsorted(_EDGES, driver)
     size = _EDGES.size + 1
