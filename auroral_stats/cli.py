@@ -461,6 +461,28 @@ def info(
         console.print("no fault found")
 
 
+@app.command()
+def demo(
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder for the sample and its results.")
+    ] = Path("output/demo"),
+) -> None:
+    """Try the main job on a small simulated sample, without any data of your own.
+
+    The sample is drawn, not observed: 48 nights, four sites, an hourly solar wind of its own. It
+    is kept in DIR and used again next time.
+    """
+    from auroral_stats.simulation.sample import open_sample
+
+    with _progress() as progress:
+        progress("Writing the simulated sample")
+        store = open_sample(out / "labels")
+    arguments = ["occurrence", "--by", "Bz", "--labels", str(store), "--omni", "hourly"]
+    arguments += ["--csv", str(out / "Bz.csv"), "--plot", str(out / "Bz.png")]
+    _console().print(f"$ auroral_stats {' '.join(arguments)}\n", markup=False)
+    app(arguments, prog_name="auroral_stats", standalone_mode=False)
+
+
 def _spread(arguments: Sequence[str]) -> list[str]:
     """Let one ``--label`` or ``--probability`` take several values, as in ``--label arc clear``."""
     spread: list[str] = []

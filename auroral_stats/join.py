@@ -23,6 +23,7 @@ from auroral_stats.geometry import site_geometry
 from auroral_stats.indices import load_hourly_indices, load_kp
 from auroral_stats.labels import open_labels, utc_instant
 from auroral_stats.omni import load_omni
+from auroral_stats.omni_variables import omni_variables
 from auroral_stats.provenance import combine_simulated, describe, is_simulated
 
 __all__ = ["OMNI_CADENCES", "driver_periods", "join", "open_joined", "save_joined", "select_frames"]
@@ -112,6 +113,10 @@ def join(
     cadences: dict[str, int] = {}
     for origin in ("omni", "hourly", "kp"):
         names = sorted({n for d in wanted if d.origin == origin for n in d.inputs})
+        if origin == "omni" and drivers is None:
+            held = {variable.name for variable in omni_variables(omni)}
+            missing += sorted(set(names) - held)
+            names = sorted(set(names) & held)
         if not names:
             continue
         try:

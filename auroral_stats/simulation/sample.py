@@ -7,6 +7,7 @@ not observed; everything made from them says so.
 
 from __future__ import annotations
 
+import tempfile
 from importlib import resources
 from pathlib import Path
 
@@ -15,16 +16,18 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import special
 
+from auroral_stats.errors import DataError
 from auroral_stats.geometry import site_geometry
-from auroral_stats.labels import CLASSES, StoreInfo, write_labels
+from auroral_stats.labels import CLASSES, StoreInfo, open_labels, write_labels
 from auroral_stats.simulation.omni_files import write_kp_wdc, write_omni_hourly
 from auroral_stats.simulation.worlds import autoregressive
 
-__all__ = ["SAMPLE_FILES", "simulate_sample", "write_sample"]
+__all__ = ["SAMPLE_FILES", "open_sample", "simulate_sample"]
 
 #: The committed sample, as :func:`simulate_sample` made it.
 SAMPLE_FILES = ("sample_labels.csv.gz", "sample_solar_wind.csv.gz")
 
+_SOURCE = "import:sample"
 _SITES = ("fsim", "fsmi", "gill", "snkq")
 _WINTERS = ("2013-12-18", "2014-12-10")
 _NIGHTS = 24
@@ -140,14 +143,14 @@ def _classes(
     return np.asarray((rng.random(bz.size)[:, None] > chance).sum(axis=-1).clip(0, 5))
 
 
-def write_sample(out: str | Path) -> Path:
-    """Write the committed sample as a label store with a solar wind of its own.
+def open_sample(out: str | Path) -> Path:
+    """Return the committed sample as a label store with a solar wind of its own.
 
     Parameters
     ----------
     out : path
-        Label store to make; its drivers lie in ``_drivers`` inside it, in the layout of a
-        SPEDAS data folder.
+        Label store, made unless it is there; its drivers lie in ``_drivers`` inside it, in the
+        layout of a SPEDAS data folder.
 
     Returns
     -------
@@ -157,9 +160,23 @@ def write_sample(out: str | Path) -> Path:
     Raises
     ------
     DataError
-        If another store is there already.
+        If another store is there.
     """
     store = Path(out)
+    if store.exists():
+        info = open_labels(store).info
+        if info.simulated and info.source == _SOURCE:
+            return store
+        raise DataError(f"{store}: holds other labels ({info.source}); choose another folder.")
+    store.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=store.parent, prefix=f".{store.name}-") as folder:
+        staged = Path(folder) / store.name
+        _write_sample(staged)
+        staged.replace(store)
+    return store
+
+
+def _write_sample(store: Path) -> None:
     folder = resources.files("auroral_stats") / "data"
     with resources.as_file(folder) as data:
         labels, wind = (pd.read_csv(data / name, parse_dates=["time"]) for name in SAMPLE_FILES)
@@ -168,7 +185,6 @@ def write_sample(out: str | Path) -> Path:
     write_omni_hourly(columns, drivers, simulated=True)
     held = wind[wind["time"].dt.hour % 3 == 0]
     write_kp_wdc(held["time"].to_numpy(), held["Kp"].to_numpy(), drivers, simulated=True)
-    info = StoreInfo("import:sample", simulated=True, archive="_drivers")
+    info = StoreInfo(_SOURCE, simulated=True, archive="_drivers")
     for site, part in labels.groupby("site"):
         write_labels(store, str(site), part["time"].to_numpy(), part["label"].tolist(), info=info)
-    return store
