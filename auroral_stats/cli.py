@@ -148,14 +148,14 @@ def import_labels(
             progress=lambda rows: progress(f"{rows:,} rows read"),
         )
     console = _console()
-    console.print(f"{table}: {summary.read:,} rows read")
-    console.print(f"  written    {summary.written:>12,}  to {out}")
+    console.print(f"{table}: {summary.read:,} rows read", markup=False, soft_wrap=True)
+    console.print(f"  written    {summary.written:>12,}  to {out}", markup=False, soft_wrap=True)
     console.print(f"  duplicate  {summary.duplicate:>12,}")
     console.print(f"  rejected   {sum(summary.rejected.values()):>12,}")
     for reason, count in summary.rejected.items():
-        console.print(f"    {count:,} {reason}", markup=False)
+        console.print(f"    {count:,} {reason}", markup=False, soft_wrap=True)
     if summary.rejected_path is not None:
-        console.print(f"  see {summary.rejected_path}", markup=False)
+        console.print(f"  see {summary.rejected_path}", markup=False, soft_wrap=True)
 
 
 def _pairs(items: Sequence[str] | None) -> dict[str, str] | None:
@@ -204,7 +204,9 @@ def join_command(
         markup=False,
     )
     if "missing_drivers" in data.attrs:
-        console.print(f"without {data.attrs['missing_drivers']} (no files)", markup=False)
+        console.print(
+            f"without {data.attrs['missing_drivers']} (no files)", markup=False, soft_wrap=True
+        )
 
 
 @app.command()
@@ -413,11 +415,13 @@ def _save(
         (nc, tables.write_netcdf),
     ):
         if path is not None:
-            console.print(f"wrote {write(result, path)}", markup=False)
+            console.print(f"wrote {write(result, path)}", markup=False, soft_wrap=True)
     if plot is not None:
         from auroral_stats import plots
 
-        console.print(f"wrote {plots.save_figure(plots.figure(result), plot)}", markup=False)
+        console.print(
+            f"wrote {plots.save_figure(plots.figure(result), plot)}", markup=False, soft_wrap=True
+        )
 
 
 @app.command()
@@ -479,7 +483,7 @@ def demo(
         store = open_sample(out / "labels")
     arguments = ["occurrence", "--by", "Bz", "--labels", str(store), "--omni", "hourly"]
     arguments += ["--csv", str(out / "Bz.csv"), "--plot", str(out / "Bz.png")]
-    _console().print(f"$ auroral_stats {' '.join(arguments)}\n", markup=False)
+    _console().print(f"$ auroral_stats {' '.join(arguments)}\n", markup=False, soft_wrap=True)
     app(arguments, prog_name="auroral_stats", standalone_mode=False)
 
 

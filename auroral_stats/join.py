@@ -16,6 +16,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from auroral_stats.archive import describe_missing
 from auroral_stats.counts import count_frames
 from auroral_stats.drivers import DRIVERS, Driver, find_driver
 from auroral_stats.errors import ArchiveError, DataError, UsageError
@@ -135,7 +136,12 @@ def join(
             continue
         flags[_TITLES[origin]] = is_simulated(part.attrs)
         cadences[str(part[names[0]].dims[0])] = int(part.attrs["cadence_minutes"])
-        attrs |= {f"{origin}_{k}": v for k, v in part.attrs.items() if k in _KEPT}
+        attrs |= {
+            f"{origin}_level": part.attrs.get("level"),
+            f"{origin}_source": part.attrs.get("source"),
+            f"{origin}_files": ", ".join(part.attrs["files"]),
+            f"{origin}_without": describe_missing(part.attrs) or None,
+        }
         parts.append(part)
     combine_simulated(flags)
     joined = xr.merge(parts, join="exact", compat="no_conflicts", combine_attrs="drop")
@@ -154,7 +160,6 @@ def join(
 
 
 _TITLES = {"omni": "OMNI", "hourly": "hourly OMNI", "kp": "Kp"}
-_KEPT = ("files", "missing_files", "level", "source")
 
 
 def _own_root(store: Path, archive: str | None) -> Path | None:

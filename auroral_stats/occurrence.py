@@ -133,6 +133,13 @@ def occurrence(
     cells = night_cells(
         data, by, bins=bins, lag=lag, window=window, max_sun_elevation=max_sun_elevation
     )
+    for pairing in cells.pairings:
+        if pairing.coverage == 0:
+            raise DataError(
+                f"no value of {pairing.driver.name} in any usable minute: it is made from "
+                f"{', '.join(pairing.driver.inputs)}, which the files leave missing then. "
+                "Choose other times, another --omni or another driver."
+            )
     parameters = {
         "labels": list(labels),
         "denominator": denominator,
@@ -161,7 +168,7 @@ def occurrence(
         f"Auroral occurrence by {names}",
         parameters=parameters,
         simulated=is_simulated(data.attrs),
-        **{key: data.attrs.get(key) for key in _CARRIED},
+        **{key: value for key, value in data.attrs.items() if key.startswith(_CARRIED)},
         start=np.datetime_as_string(data["time"].to_numpy().min(), unit="m") + "Z",
         end=np.datetime_as_string(data["time"].to_numpy().max(), unit="m") + "Z",
         selected_sites=",".join(map(str, data["site"].to_numpy())),
@@ -180,16 +187,8 @@ def occurrence(
     return result
 
 
-#: Attributes of the joined data that a result keeps.
-_CARRIED = (
-    "labels_source",
-    "labels_fingerprint",
-    "model_trained_on",
-    "omni_cadence",
-    "omni_level",
-    "driver_files",
-    "missing_files",
-)
+#: How the attributes of the joined data begin that a result keeps.
+_CARRIED = ("labels_", "model_", "omni_", "hourly_", "kp_")
 
 
 def _site_mlat(data: xr.Dataset) -> dict[str, float]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -17,6 +17,9 @@ from rich.table import Table
 from rich.text import Text
 
 from auroral_stats.provenance import is_simulated
+
+if TYPE_CHECKING:
+    from auroral_stats.drivers import Driver
 
 __all__ = [
     "describe_result",
@@ -200,6 +203,9 @@ def notes_on(result: xr.Dataset) -> Iterator[Text]:
         share = float(exposure.sel(bin="missing").sum() / max(int(exposure.sum()), 1))
         if share > 0.005:
             yield Text(f"{100 * share:.0f} % of the exposure has no value of the driver.")
+    for key, value in result.attrs.items():
+        if key.endswith("_without"):
+            yield Text(f"{key.removesuffix('_without')}: {value}")
     yield Text(
         "Intervals hold for the winters observed; other winters may differ by more.", style="dim"
     )
@@ -214,27 +220,28 @@ def drivers_table() -> Table:
     """
     from auroral_stats.drivers import DRIVERS, default_lag_window
 
-    table = _table("Drivers: what --by takes")
-    table.add_column("name", no_wrap=True, style="bold")
-    table.add_column("what")
-    table.add_column("unit")
-    table.add_column("lag, window", justify="right", no_wrap=True)
-    table.add_column("bins")
+    table = _table("Drivers: what --by takes", padding=(0, 1, 0, 0))
+    table.add_column("name", no_wrap=True, min_width=17)
+    table.add_column("what", no_wrap=True, overflow="ellipsis")
+    table.add_column("lag, window", no_wrap=True, justify="right", min_width=11)
+    table.add_column("bins", no_wrap=True, justify="right", min_width=14)
     for driver in DRIVERS.values():
         lag, window = default_lag_window(driver, 1)
-        bins = ", ".join(map(str, driver.categories)) or " ".join(f"{e:g}" for e in driver.edges)
-        table.add_row(
-            driver.name,
-            driver.long_name,
-            driver.units,
-            f"{lag}, {window} min" if driver.origin != "frames" else "",
-            bins or "as in the data",
-        )
+        when = "" if driver.origin == "frames" else f"{lag}, {window} min"
+        table.add_row(Text(driver.name, style="bold"), driver.label, when, _bins_in_brief(driver))
     return table
 
 
+def _bins_in_brief(driver: Driver) -> str:
+    if driver.categories:
+        return f"{driver.categories[0]} to {driver.categories[-1]}"
+    if not driver.edges:
+        return "as in the data"
+    return f"{driver.edges[0]:g} to {driver.edges[-1]:g}"
+
+
 def sites_table() -> Table:
-    """Return the table of sites with their magnetic latitude of today's model.
+    """Return the table of sites.
 
     Returns
     -------
@@ -242,7 +249,7 @@ def sites_table() -> Table:
     """
     from auroral_stats.sites import load_sites
 
-    table = _table("Sites")
+    table = _table("Sites", padding=(0, 1, 0, 0))
     for name in ("code", "name"):
         table.add_column(name, no_wrap=True)
     for name in ("latitude", "longitude"):
@@ -250,13 +257,14 @@ def sites_table() -> Table:
     for name in ("magnetometer", "alternate"):
         table.add_column(name)
     for code, site in load_sites().iterrows():
+        alternate = site["gmag_alternate"]
         table.add_row(
             str(code),
             str(site["name"]),
             f"{site['latitude']:.3f}",
             f"{site['longitude']:.3f}",
             str(site["gmag"]),
-            "" if site["gmag_alternate"] != site["gmag_alternate"] else str(site["gmag_alternate"]),
+            str(alternate) if isinstance(alternate, str) else "",
         )
     return table
 

@@ -1,29 +1,45 @@
-"""Worlds of night tensors with a known truth: what intervals are tried on.
+r"""Worlds of night tensors with a known truth: what intervals are tried on.
 
 A world is what the archive looks like to the statistics: counts of frames by night and driver
 bin. The driver varies within hours, over days and with the 27-day rotation of the Sun; the
-chance of a class depends on the driver, on the night, on a state that lasts for days and on the
-winter; weather hides some nights. Classes last for ten minutes. The truth is the population rate
-in the winters observed: the ratio of expected frames, from very many nights of the same winters.
+chance of a class depends on the driver, on the night, on a state that lasts for days, on a
+recurrence of its own and on the winter; weather hides some nights. Sky and class change every
+ten minutes, and all frames in between are alike.
+
+With driver :math:`x` and winter effect :math:`w`, the chance of the class in a stretch is
+
+.. math:: p = \mathrm{expit}(\beta_0 + \beta_1 x + \sigma_n n + \sigma_d d + \sigma_r r
+          + \sigma_w w),
+
+with independent :math:`n` (white, by night), :math:`d` (first order, three nights), :math:`r`
+(27 nights) and :math:`w` (by winter), each of unit variance. The truth is the population rate in
+the winters observed: the mean of :math:`p` over everything but :math:`w`, given the bin.
 
 Everything here is simulated.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import signal, special
+from scipy import interpolate, signal, special
 
 __all__ = ["SCENARIOS", "Scenario", "Worlds", "autoregressive", "simulate_worlds"]
+
+Array = NDArray[np.float64]
 
 #: Ten-minute stretches of one class in a night, and frames in each.
 _STRETCHES = 60
 _FRAMES = 200
 #: Driver bins: standard deviations of the driver.
 _EDGES = np.array([-1.5, -0.75, -0.25, 0.25, 0.75, 1.5])
+_BINS = _EDGES.size + 1
+#: Stretches from which the truth is computed, and that are simulated at once.
+_DRAWS = 1_000_000
+_AT_ONCE = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -44,7 +60,12 @@ class Scenario:
         Share of the driver's variance that lasts for days or recurs after 27; the rest lasts
         for hours.
     weather : float
-        Mean share of usable stretches.
+        Median over the nights of the share of usable stretches.
+    evening : float
+        Logit of the class at the start of the night less that at its end.
+    drift : float
+        Driver at the end of the night less that at its start: later hours then fill the upper
+        bins, and a rate that is not standardised mixes driver and hour.
     """
 
     name: str
@@ -56,6 +77,8 @@ class Scenario:
     winter: float
     memory: float
     weather: float
+    evening: float = 0.0
+    drift: float = 0.0
 
 
 #: Four worlds: from well-behaved to hard.
@@ -73,29 +96,36 @@ class Worlds:
 
     Attributes
     ----------
-    events, exposure : ndarray of int64, (world, night, bin)
-        Frames of the class, and usable frames.
-    truth : ndarray, (world, bin)
+    events, exposure : ndarray of int64, (world, night, bin[, hour])
+        Frames of the class, and usable frames; ``hour`` only if more than one was asked for.
+    truth : ndarray, (world, bin[, hour])
         Population rate in the winters of that world.
-    other_truth : ndarray, (world, bin)
+    other_truth : ndarray, (world, bin[, hour])
         Population rate in as many winters of another draw: what a night interval does not
         promise to cover.
+    climate : ndarray, (bin[, hour])
+        Population rate over all winters that there could be.
+    share : ndarray, (bin[, hour])
+        Share of the usable frames in the population, the same in every winter; sums to 1.
     night : ndarray of datetime64[D], (night,)
         Runs of consecutive nights, one a winter.
     """
 
     events: NDArray[np.int64]
     exposure: NDArray[np.int64]
-    truth: NDArray[np.float64]
-    other_truth: NDArray[np.float64]
+    truth: Array
+    other_truth: Array
+    climate: Array
+    share: Array
     night: NDArray[np.datetime64]
 
 
-def _nights(count: int, winters: int) -> NDArray[np.datetime64]:
-    runs = np.array_split(np.arange(count), winters)
-    start = [np.datetime64(f"{2010 + k}-12-01") for k in range(winters)]
+def _nights(lengths: Sequence[int]) -> NDArray[np.datetime64]:
     return np.concatenate(
-        [first + np.arange(len(run)) for first, run in zip(start, runs, strict=True)]
+        [
+            np.datetime64(f"{2010 + winter}-12-01") + np.arange(length)
+            for winter, length in enumerate(lengths)
+        ]
     )
 
 
@@ -123,25 +153,23 @@ def autoregressive(
     return np.asarray(signal.lfilter([1.0], [1.0, -keep], noise, axis=-1))
 
 
-def _rotation(rng: np.random.Generator, runs: int, length: int) -> NDArray[np.float64]:
-    """Return unit-variance recurrence after 27 nights; each run has a phase of its own."""
-    phase = rng.uniform(0, 2 * np.pi, (runs, 1))
-    harmonic = rng.uniform(0, 2 * np.pi, (runs, 1))
+def _rotation(rng: np.random.Generator, runs: int, length: int) -> Array:
+    """Return unit-variance recurrence after 27 nights; each run has phases of its own."""
+    phase, harmonic = rng.uniform(0, 2 * np.pi, (2, runs, 1))
     day = 2 * np.pi * np.arange(length) / 27.0
-    return np.sin(day + phase) * 1.2 + np.sin(2 * day + harmonic) * np.sqrt(2 - 1.44)
+    return 1.2 * np.sin(day + phase) + np.sqrt(2 - 1.44) * np.sin(2 * day + harmonic)
 
 
 def _counts(
-    rng: np.random.Generator, scenario: Scenario, winter: NDArray[np.float64], length: int
+    rng: np.random.Generator, scenario: Scenario, winter: Array, length: int, hours: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return events and exposure, (run, night, bin), for runs of ``length`` nights."""
+    """Return events and exposure, (run, night, bin, hour), for runs of ``length`` nights."""
     runs = winter.size
     slow = np.sqrt(0.5) * autoregressive(rng, (runs, length), 3.0)
     recur = np.sqrt(0.5) * _rotation(rng, runs, length)
-    fast = autoregressive(rng, (runs, length, _STRETCHES), 12.0)
-    driver = (
-        np.sqrt(scenario.memory) * (slow + recur)[..., None] + np.sqrt(1 - scenario.memory) * fast
-    )
+    driver = autoregressive(rng, (runs, length, _STRETCHES), 12.0)
+    driver *= np.sqrt(1 - scenario.memory)
+    driver += (np.sqrt(scenario.memory) * (slow + recur))[..., None]
     # The state that the driver does not explain has a memory and a rotation of its own.
     state = (
         scenario.night * rng.standard_normal((runs, length))
@@ -149,19 +177,67 @@ def _counts(
         + scenario.rotation * _rotation(rng, runs, length)
         + scenario.winter * winter[:, None]
     )
-    chance = special.expit(scenario.base + scenario.slope * driver + state[..., None])
-    has_class = rng.random(driver.shape, dtype=np.float32) < chance
     clear = special.expit(
         special.logit(scenario.weather) + 2.0 * autoregressive(rng, (runs, length), 2.0)
     )
-    usable = rng.random(driver.shape, dtype=np.float32) < clear[..., None]
-    cell = np.searchsorted(_EDGES, driver)
-    size = _EDGES.size + 1
-    flat = (np.arange(runs * length).reshape(runs, length, 1) * size + cell)[usable]
-    shape = (runs, length, size)
-    exposure = np.bincount(flat, minlength=runs * length * size).reshape(shape)
-    events = np.bincount(flat[has_class[usable]], minlength=runs * length * size).reshape(shape)
+    # Only what was seen counts from here on.
+    run, stretch = np.divmod(
+        np.flatnonzero(rng.random(driver.shape, dtype=np.float32) < clear[..., None]), _STRETCHES
+    )
+    when = (stretch + 0.5) / _STRETCHES - 0.5
+    seen = driver.reshape(-1, _STRETCHES)[run, stretch] + scenario.drift * when
+    logit = scenario.base + scenario.slope * seen - scenario.evening * when + state.ravel()[run]
+    has_class = rng.random(seen.size, dtype=np.float32) < special.expit(logit)
+    cell = (run * _BINS + _bin(seen)) * hours + stretch * hours // _STRETCHES
+    shape = (runs, length, _BINS, hours)
+    size = int(np.prod(shape))
+    exposure = np.bincount(cell, minlength=size).reshape(shape)
+    events = np.bincount(cell[has_class], minlength=size).reshape(shape)
     return events * _FRAMES, exposure * _FRAMES
+
+
+def _bin(driver: Array) -> NDArray[np.int64]:
+    number = np.zeros(driver.shape, dtype=np.int64)
+    for edge in _EDGES:
+        number += driver >= edge
+    return number
+
+
+def _population(
+    rng: np.random.Generator, scenario: Scenario, winter: Array, hours: int
+) -> tuple[Array, Array]:
+    """Return the rate for each winter effect, (winter, bin, hour), and the share of frames.
+
+    Every stretch is of a night of its own, drawn at random, so that they are independent: a
+    million of them tell more than as many that follow one another.
+    """
+    slow, fast, night, days = rng.standard_normal((4, _DRAWS))
+    recur, rotation = (_rotation(rng, _DRAWS, 1)[:, 0] for _ in range(2))
+    stretch = np.arange(_DRAWS) % _STRETCHES
+    when = (stretch + 0.5) / _STRETCHES - 0.5
+    driver = (
+        np.sqrt(scenario.memory / 2) * (slow + recur)
+        + np.sqrt(1 - scenario.memory) * fast
+        + scenario.drift * when
+    )
+    logit = (
+        scenario.base
+        + scenario.slope * driver
+        - scenario.evening * when
+        + scenario.night * night
+        + scenario.days * days
+        + scenario.rotation * rotation
+    )
+    cell = _bin(driver) * hours + stretch * hours // _STRETCHES
+    logit = logit[np.argsort(cell, kind="stable")]
+    draws = np.bincount(cell, minlength=_BINS * hours)
+    start = np.cumsum(draws) - draws
+    # The chance is smooth in the winter effect: a spline through some of its values will do.
+    node = np.linspace(-6, 6, 37)
+    mean = [np.add.reduceat(special.expit(logit + scenario.winter * w), start) for w in node]
+    rate = interpolate.CubicSpline(node, np.array(mean) / draws)(winter)
+    shape = (_BINS, hours)
+    return rate.reshape(*winter.shape, *shape), (draws / _DRAWS).reshape(shape)
 
 
 def simulate_worlds(
@@ -170,9 +246,8 @@ def simulate_worlds(
     worlds: int = 1000,
     nights: int = 90,
     winters: int = 3,
-    seed: int = 0,
-    truth_nights: int = 40_000,
-    winter_draws: int = 20,
+    hours: int = 1,
+    seed: int | Sequence[int] = 0,
 ) -> Worlds:
     """Simulate many worlds and the truth that their intervals should cover.
 
@@ -180,15 +255,13 @@ def simulate_worlds(
     ----------
     scenario : Scenario
     worlds : int
+        Each has winters of its own.
     nights : int
         In all winters together, in one run of consecutive nights a winter.
     winters : int
-    seed : int
-    truth_nights : int
-        Nights from which the truth of each winter is computed.
-    winter_draws : int
-        Different sets of winters; worlds share them in turn, for the truth of each set is a
-        Monte Carlo computation of its own.
+    hours : int
+        Equal parts of the night that are counted apart.
+    seed : int or sequence of int
 
     Returns
     -------
@@ -196,32 +269,40 @@ def simulate_worlds(
 
     Examples
     --------
-    >>> made = simulate_worlds(SCENARIOS[0], worlds=2, nights=30, truth_nights=200, winter_draws=2)
+    >>> made = simulate_worlds(SCENARIOS[0], worlds=2, nights=30)
     >>> made.events.shape, bool((made.events <= made.exposure).all())
     ((2, 30, 7), True)
+    >>> bool((made.truth[:, -1] > made.truth[:, 0]).all())
+    True
     """
     rng = np.random.default_rng(seed)
-    effects = rng.standard_normal((winter_draws, winters))
     lengths = [len(run) for run in np.array_split(np.arange(nights), winters)]
+    effects = rng.standard_normal((2 * worlds, winters))
+    # The climate is the mean over a normal winter effect, by Gauss-Hermite quadrature.
+    node, weight = np.polynomial.hermite_e.hermegauss(9)
+    of_winter, share = _population(rng, scenario, np.concatenate([effects.ravel(), node]), hours)
     # The truth weighs the winters as the observed nights do.
-    share = np.array(lengths) / nights
-    truth = np.empty((winter_draws, _EDGES.size + 1))
-    for draw in range(winter_draws):
-        runs = max(truth_nights // 90, 1)
-        total = np.zeros((2, _EDGES.size + 1))
-        for effect, weight in zip(effects[draw], share, strict=True):
-            events, exposure = _counts(rng, scenario, np.full(runs, effect), 90)
-            total += weight * np.stack([events.sum((0, 1)), exposure.sum((0, 1))])
-        truth[draw] = total[0] / total[1]
-    draw_of = np.arange(worlds) % winter_draws
-    parts = [
-        _counts(rng, scenario, effects[draw_of, winter], length)
-        for winter, length in enumerate(lengths)
-    ]
-    return Worlds(
-        events=np.concatenate([part[0] for part in parts], axis=1),
-        exposure=np.concatenate([part[1] for part in parts], axis=1),
-        truth=truth[draw_of],
-        other_truth=truth[(draw_of + 1) % winter_draws],
-        night=_nights(nights, winters),
-    )
+    rates = of_winter[: effects.size].reshape(2, worlds, winters, _BINS, hours)
+    truth, other = np.einsum("w,odwbh->odbh", np.array(lengths) / nights, rates)
+    climate = np.einsum("n,nbh->bh", weight / weight.sum(), of_winter[effects.size :])
+    blocks = list(_blocks(rng, scenario, effects[:worlds], lengths, hours))
+    events, exposure = (np.concatenate([block[k] for block in blocks]) for k in (0, 1))
+    arrays = (events, exposure, truth, other, climate, share)
+    return Worlds(*(a if hours > 1 else a[..., 0] for a in arrays), night=_nights(lengths))
+
+
+def _blocks(
+    rng: np.random.Generator, scenario: Scenario, effects: Array, lengths: list[int], hours: int
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Yield events and exposure of some worlds at a time, so that memory stays small."""
+    step = max(_AT_ONCE // (max(lengths) * _STRETCHES), 1)
+    for first in range(0, len(effects), step):
+        some = effects[first : first + step]
+        parts = [
+            _counts(rng, scenario, some[:, winter], length, hours)
+            for winter, length in enumerate(lengths)
+        ]
+        yield (
+            np.concatenate([part[0] for part in parts], axis=1),
+            np.concatenate([part[1] for part in parts], axis=1),
+        )
