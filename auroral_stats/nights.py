@@ -26,6 +26,7 @@ __all__ = [
     "MOONLIT_ILLUMINATION",
     "NIGHT_START_HOUR",
     "NightCells",
+    "moonlit",
     "night_cells",
     "night_of",
     "night_tensor",
@@ -98,7 +99,21 @@ def winter_of(night: NDArray[np.datetime64]) -> NDArray[np.int64]:
     return months // 12 + 1970
 
 
-def _moonlit(data: xr.Dataset, site: int) -> NDArray[np.bool_]:
+def moonlit(data: xr.Dataset, site: int) -> NDArray[np.bool_]:
+    """Return whether the Moon lights the sky of each minute at one site.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+        Joined data.
+    site : int
+        Position along the dimension ``site``.
+
+    Returns
+    -------
+    ndarray of bool, (time,)
+        Moon above the horizon and at least 30 % of its disc lit.
+    """
     up = data["moon_elevation"].isel(site=site).to_numpy() > 0
     return up & (data["moon_illumination"].to_numpy() >= MOONLIT_ILLUMINATION)
 
@@ -200,9 +215,9 @@ def _cells_by_site(
         for index, length in zip(rows, shape, strict=True):
             row = row * length + index[at, site if index.shape[1] > 1 else 0]
         hour = np.floor(data["mlt"].isel(site=site).to_numpy()[at]).astype(np.int64) % 24
-        moonlit = _moonlit(data, site)[at]
+        lit = moonlit(data, site)[at]
         size = int(np.prod(shape))
-        key = ((night_index[at].astype(np.int64) * 24 + hour) * size + row) * 2 + moonlit
+        key = ((night_index[at].astype(np.int64) * 24 + hour) * size + row) * 2 + lit
         inverse, unique = pd.factorize(key)
         counts = np.zeros((unique.size, len(CLASSES)), dtype=np.int64)
         for label, weights in enumerate(frames):

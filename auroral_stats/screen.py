@@ -222,7 +222,7 @@ def drivers_table() -> Table:
 
     table = _table("Drivers: what --by takes", padding=(0, 1, 0, 0))
     table.add_column("name", no_wrap=True, min_width=17)
-    table.add_column("what", no_wrap=True, overflow="ellipsis")
+    table.add_column("what", no_wrap=True, overflow="ellipsis", max_width=32)
     table.add_column("lag, window", no_wrap=True, justify="right", min_width=11)
     table.add_column("bins", no_wrap=True, justify="right", min_width=14)
     for driver in DRIVERS.values():

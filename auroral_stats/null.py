@@ -1,0 +1,239 @@
+r"""Could the driver of another year have given the same table? The circular-shift null.
+
+Labels and drivers both have memory, seasons and a solar cycle, so that two unrelated series of
+them correlate. The null keeps all of that and breaks only the pairing: the drivers are moved by
+whole years and a few days, the table is counted again, and the largest studentised deviation
+
+.. math:: T = \max_b |R(c|b) - R(c)| / s(R(c|b))
+
+over the bins that pass the gate is compared with that of the true pairing. The maximum over bins
+makes one test of a whole row of a table; p values of several classes are adjusted together
+(Benjamini-Hochberg).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from auroral_stats.drivers import Driver
+from auroral_stats.errors import DataError, UsageError
+from auroral_stats.intervals import false_discovery
+from auroral_stats.labels import CLASSES, USABLE
+from auroral_stats.nights import moonlit, night_of, winter_of
+from auroral_stats.occurrence import HEADLINE_LABELS, Gate
+from auroral_stats.pairing import USABLE_INDEX, driver_at, pair
+from auroral_stats.uncertainty import (
+    block_of,
+    by_cluster,
+    jackknife_se,
+    kish,
+    leave_one_out,
+)
+
+__all__ = ["MIN_SHIFTS", "circular_shift_null", "shift_days"]
+
+#: Fewer distinct shifts than this test nothing at the 0.5 % level of care asked for.
+MIN_SHIFTS = 199
+#: Days around whole years; shifts stay in season.
+_SEASON = 30
+#: The Sun turns in 27 days, and the solar wind recurs with it.
+_ROTATION, _AROUND_ROTATION = 27, 3
+_SHORTEST = 60
+
+
+def shift_days(record_days: int) -> NDArray[np.int64]:
+    """Return the shifts that make a null: whole years and up to 30 days, either way.
+
+    Shifts near a multiple of 27 days are left out, for the solar wind recurs with the rotation of
+    the Sun and such a pairing would not be broken.
+
+    Parameters
+    ----------
+    record_days : int
+        Length of the driver record; drivers are moved round its end.
+
+    Returns
+    -------
+    ndarray of int64
+        Increasing; empty for a record shorter than a year and a month.
+
+    Examples
+    --------
+    >>> shift_days(800)[:3].tolist()
+    [-395, -394, -393]
+    """
+    years = np.arange(-(record_days // 365), record_days // 365 + 1)
+    shifts = (365 * years[:, None] + np.arange(-_SEASON, _SEASON + 1)).ravel()
+    phase = np.abs((shifts + _ROTATION // 2) % _ROTATION - _ROTATION // 2)
+    keep = (np.abs(shifts) >= _SHORTEST) & (np.abs(shifts) < record_days)
+    shifts = np.unique(shifts[keep & (phase > _AROUND_ROTATION)])
+    # Round the end of the record, two shifts may be the same one.
+    _, first = np.unique(shifts % record_days, return_index=True)
+    return np.sort(shifts[first])
+
+
+def circular_shift_null(
+    data: xr.Dataset,
+    by: str | Driver,
+    *,
+    labels: Sequence[str] = HEADLINE_LABELS,
+    bins: Sequence[float] | int | None = None,
+    lag: int | None = None,
+    window: int | None = None,
+    max_sun_elevation: float | None = -12.0,
+    moon: str = "down",
+    gate: Gate | None = None,
+    shifts: int = 999,
+    seed: int = 0,
+) -> xr.Dataset:
+    """Test whether a class depends on a driver, against drivers of other years.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+        Joined data whose drivers cover several years without long gaps.
+    by : str or Driver
+        A driver of the solar wind or an index.
+    labels : sequence of str
+        Usable classes.
+    bins, lag, window, max_sun_elevation, moon, gate
+        As in :func:`auroral_stats.occurrence.occurrence`; the gate is applied anew for each
+        shift.
+    shifts : int
+        Number of shifts to draw from those there are.
+    seed : int
+
+    Returns
+    -------
+    xarray.Dataset
+        ``statistic(label)``, ``null(shift, label)``, ``p_value(label)`` and
+        ``p_adjusted(label)``; NaN where no bin passes the gate.
+
+    Raises
+    ------
+    UsageError
+        If the driver comes with the frames, or a label is not usable.
+    DataError
+        If the record allows fewer than 199 distinct shifts: then nothing is testable.
+    """
+    unknown = [name for name in labels if name not in USABLE]
+    if unknown:
+        raise UsageError(f"labels {', '.join(unknown)}: expected any of {', '.join(USABLE)}.")
+    ((pairing, _),) = pair(data, by, bins=[bins], lag=lag, window=window)
+    if pairing.cadence == 0:
+        raise UsageError(
+            f"{pairing.driver.name} comes with the frame and cannot be moved against it; "
+            "expected a driver of the solar wind or an index."
+        )
+    dense = np.arange(*_span(data, pairing.driver), np.timedelta64(1, "m"))
+    minutes = xr.Dataset({n: data[n] for n in pairing.driver.inputs}).assign_coords(time=dense)
+    values = driver_at(minutes, pairing.driver, lag=pairing.lag, window=pairing.window)
+    row = pairing.bins.index(values.to_numpy())
+    possible = shift_days(dense.size // 1440)
+    if possible.size < MIN_SHIFTS:
+        raise DataError(
+            f"not testable: the drivers cover {dense.size // 1440} days, which allow "
+            f"{possible.size} distinct shifts; expected at least {MIN_SHIFTS}. "
+            "Join labels of more years."
+        )
+    chosen = np.sort(
+        np.random.default_rng(seed).choice(possible, min(shifts, possible.size), replace=False)
+    )
+    time, frames = _frames_by_minute(data, max_sun_elevation, moon)
+    at = ((time - dense[0]) // np.timedelta64(1, "m")).astype(np.int64)
+    count = _Counter(time, frames, labels, len(pairing.bins), gate or Gate())
+    statistic = count.largest(row[at])
+    null = np.stack([count.largest(row[(at + 1440 * days) % row.size]) for days in chosen])
+    exceeded = (null >= statistic).sum(axis=0)
+    known = np.isfinite(null).sum(axis=0)
+    p_value = np.where(np.isfinite(statistic), (1 + exceeded) / (1 + known), np.nan)
+    return xr.Dataset(
+        {
+            "statistic": ("label", statistic),
+            "null": (("shift", "label"), null),
+            "p_value": ("label", p_value),
+            "p_adjusted": ("label", false_discovery(p_value)),
+        },
+        coords={"label": list(labels), "shift": ("shift", chosen, {"units": "day"})},
+        attrs={"driver": pairing.driver.name, "distinct_shifts": int(possible.size)},
+    )
+
+
+def _span(data: xr.Dataset, driver: Driver) -> tuple[np.datetime64, np.datetime64]:
+    """Return the whole days that the driver record and the frames cover."""
+    times = data[str(data[driver.inputs[0]].dims[0])].to_numpy()
+    start = times[0].astype("datetime64[D]")
+    end = max(times[-1], data["time"].to_numpy()[-1]).astype("datetime64[D]") + 1
+    return start.astype("datetime64[m]"), end.astype("datetime64[m]")
+
+
+def _frames_by_minute(
+    data: xr.Dataset, max_sun_elevation: float | None, moon: str
+) -> tuple[NDArray[np.datetime64], NDArray[np.int64]]:
+    """Return the selected frames of all sites together: the driver is the same for all."""
+    total = np.zeros((data.sizes["time"], len(CLASSES)), dtype=np.int64)
+    for site in range(data.sizes["site"]):
+        frames = data["frames"].isel(site=site).sel(label=list(CLASSES)).to_numpy()
+        keep = np.ones(total.shape[0], dtype=bool)
+        if max_sun_elevation is not None:
+            keep &= data["sun_elevation"].isel(site=site).to_numpy() <= max_sun_elevation
+        if moon == "down":
+            keep &= ~moonlit(data, site)
+        total += frames * keep[:, None]
+    there = total.any(axis=1)
+    return data["time"].to_numpy()[there], total[there]
+
+
+class _Counter:
+    """What does not change from shift to shift, kept once."""
+
+    def __init__(
+        self,
+        time: NDArray[np.datetime64],
+        frames: NDArray[np.int64],
+        labels: Sequence[str],
+        rows: int,
+        gate: Gate,
+    ) -> None:
+        self.night, self.index = np.unique(night_of(time), return_inverse=True)
+        self.columns = [frames[:, CLASSES.index(name)].astype(float) for name in labels]
+        self.usable = frames[:, USABLE_INDEX].sum(axis=1).astype(float)
+        self.rows, self.gate = rows, gate
+
+    def largest(self, row: NDArray[np.int16]) -> NDArray[np.float64]:
+        """Return the largest studentised deviation of each label."""
+        shape = (self.night.size, self.rows)
+        flat = self.index * self.rows + row
+        size = shape[0] * shape[1]
+        exposure = np.bincount(flat, self.usable, minlength=size).reshape(shape)
+        # The last row is `missing`, which is no level of the driver.
+        exposure = exposure[:, :-1, None]
+        events = np.stack(
+            [np.bincount(flat, c, minlength=size).reshape(shape)[:, :-1] for c in self.columns], -1
+        )
+        nights = leave_one_out(events, exposure)
+        block = block_of(self.night)
+        blocks = leave_one_out(by_cluster(events, block), by_cluster(exposure, block))
+        error = np.fmax(jackknife_se(nights), jackknife_se(blocks))
+        overall = events.sum(axis=(0, 1)) / exposure.sum()
+        with np.errstate(divide="ignore", invalid="ignore"):
+            deviation = np.abs(nights.value - overall) / error
+        passes = self._passes(events, exposure) & np.isfinite(deviation)
+        largest = np.where(passes, deviation, -np.inf).max(axis=0)
+        return np.where(np.isfinite(largest), largest, np.nan)
+
+    def _passes(
+        self, events: NDArray[np.float64], exposure: NDArray[np.float64]
+    ) -> NDArray[np.bool_]:
+        gate = self.gate
+        winters = (by_cluster(exposure, winter_of(self.night)) > 0).sum(axis=0)
+        return np.asarray(
+            ((exposure > 0).sum(axis=0) >= gate.min_nights)
+            & (kish(exposure) >= gate.min_nights / 2)
+            & ((events > 0).sum(axis=0) >= gate.min_nights / 4)
+            & (winters >= gate.min_winters)
+        )
