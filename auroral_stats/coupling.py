@@ -7,7 +7,7 @@ and :math:`\theta = \mathrm{atan2}(B_y, B_z)` the clock angle, 0 for northward f
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import xarray as xr
@@ -51,7 +51,7 @@ def _check(name: str, value: ArrayLike | xr.DataArray, units: str) -> None:
         )
 
 
-def _name(result: Field, units: str, long_name: str) -> Field:
+def _name(result: Any, units: str, long_name: str) -> Any:
     if isinstance(result, xr.DataArray):
         result.attrs = {"units": units, "long_name": long_name}
     return result
@@ -112,11 +112,12 @@ def clock_angle(by: Field, bz: Field) -> Field:
     _check("by", by, "nT")
     _check("bz", bz, "nT")
     # By = -0.0 would turn due southward field into -180 degrees; adding 0.0 makes it +0.0.
-    angle = np.degrees(np.arctan2(by + 0.0, bz))
+    angle: Any = np.degrees(np.arctan2(by + 0.0, bz))
     undefined = np.hypot(by, bz) == 0
     if isinstance(angle, xr.DataArray):
         return _name(angle.where(~undefined), "degree", "IMF clock angle")
-    return np.where(undefined, np.nan, angle)[()]
+    without: Any = np.where(undefined, np.nan, angle)[()]
+    return without
 
 
 def cone_angle(bx: Field, by: Field, bz: Field) -> Field:
@@ -143,14 +144,15 @@ def cone_angle(bx: Field, by: Field, bz: Field) -> Field:
     90.0
     """
     _check("bx", bx, "nT")
-    angle = np.degrees(np.arctan2(transverse_field(by, bz), bx))
+    angle: Any = np.degrees(np.arctan2(transverse_field(by, bz), bx))
     undefined = (np.hypot(by, bz) == 0) & (np.asarray(bx) == 0)
     if isinstance(angle, xr.DataArray):
         return _name(angle.where(~undefined), "degree", "IMF cone angle")
-    return np.where(undefined, np.nan, angle)[()]
+    without: Any = np.where(undefined, np.nan, angle)[()]
+    return without
 
 
-def _half_angle_sine(by: Field, bz: Field) -> Field:
+def _half_angle_sine(by: Any, bz: Any) -> Any:
     r"""Return :math:`|\sin(\theta/2)|`, computed without the angle: exact for Bz < 0 and By = 0."""
     total = np.hypot(by, bz)
     # sin^2(theta/2) = (1 - cos theta) / 2; no field means no coupling, whatever the angle.

@@ -10,7 +10,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import xarray as xr
@@ -24,7 +24,7 @@ from auroral_stats.geometry import site_geometry
 from auroral_stats.indices import load_hourly_indices, load_kp
 from auroral_stats.labels import open_labels, utc_instant
 from auroral_stats.omni import load_omni
-from auroral_stats.omni_variables import omni_variables
+from auroral_stats.omni_variables import Cadence, omni_variables
 from auroral_stats.provenance import combine_simulated, describe, is_simulated
 
 __all__ = ["OMNI_CADENCES", "driver_periods", "join", "open_joined", "save_joined", "select_frames"]
@@ -115,7 +115,7 @@ def join(
     for origin in ("omni", "hourly", "kp"):
         names = sorted({n for d in wanted if d.origin == origin for n in d.inputs})
         if origin == "omni" and drivers is None:
-            held = {variable.name for variable in omni_variables(omni)}
+            held = {variable.name for variable in omni_variables(cast("Cadence", omni))}
             missing += sorted(set(names) - held)
             names = sorted(set(names) & held)
         if not names:
@@ -204,7 +204,7 @@ def _load(
 ) -> xr.Dataset:
     options: dict[str, Any] = {"offline": offline, "root": root}
     if origin == "omni":
-        part = load_omni(periods=periods, cadence=omni, variables=names, **options)
+        part = load_omni(periods=periods, cadence=cast("Cadence", omni), variables=names, **options)
     elif origin == "hourly":
         part = load_hourly_indices(periods=periods, variables=names, **options)
     else:

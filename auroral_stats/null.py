@@ -209,12 +209,12 @@ class _Counter:
         shape = (self.night.size, self.rows)
         flat = self.index * self.rows + row
         size = shape[0] * shape[1]
-        exposure = np.bincount(flat, self.usable, minlength=size).reshape(shape)
-        # The last row is `missing`, which is no level of the driver.
-        exposure = exposure[:, :-1, None]
-        events = np.stack(
-            [np.bincount(flat, c, minlength=size).reshape(shape)[:, :-1] for c in self.columns], -1
+        counts = np.stack(
+            [np.bincount(flat, c, minlength=size) for c in (self.usable, *self.columns)], axis=-1
         )
+        # The last row is `missing`, which is no level of the driver.
+        frames: NDArray[np.float64] = counts.astype(float).reshape(*shape, -1)[:, :-1]
+        exposure, events = frames[..., :1], frames[..., 1:]
         nights = leave_one_out(events, exposure)
         block = block_of(self.night)
         blocks = leave_one_out(by_cluster(events, block), by_cluster(exposure, block))

@@ -137,7 +137,9 @@ def _rates_by_bin(result: xr.Dataset, title: str, prefix: str) -> Table:
             continue
         cells = [
             _cell(
-                *(float(columns[key][row, k]) for key in ("rate", "ci_low", "ci_high")),
+                float(columns["rate"][row, k]),
+                float(columns["ci_low"][row, k]),
+                float(columns["ci_high"][row, k]),
                 bool(columns["masked"][row, k]),
             )
             for k in range(len(labels))

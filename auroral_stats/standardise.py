@@ -101,11 +101,12 @@ def standardised_rates(
     """
     strata = int(stratum.max(initial=-1)) + 1
     labels = events.shape[1]
-    weights = np.bincount(stratum, exposure * in_range[row], minlength=strata)
+    weights: Array = np.bincount(stratum, exposure * in_range[row], minlength=strata).astype(float)
     weights /= max(weights.sum(), 1.0)
     # One entry for each stratum of each row: the level at which rates are formed.
     group = row * strata + stratum
-    frames = np.bincount(group, exposure, minlength=rows * strata).reshape(rows, strata)
+    frames: Array = np.bincount(group, exposure, minlength=rows * strata).astype(float)
+    frames = frames.reshape(rows, strata)
     seen = frames > 0
     weight = (seen * weights).sum(axis=1)
     shape = (rows, labels)
@@ -115,7 +116,7 @@ def standardised_rates(
         for cluster in (night.astype("datetime64[D]").astype(np.int64), block_of(night))
     ]
     for label in range(labels):
-        total = np.bincount(group, events[:, label], minlength=rows * strata)
+        total: Array = np.bincount(group, events[:, label], minlength=rows * strata).astype(float)
         per_stratum = np.divide(
             total.reshape(rows, strata), frames, out=np.zeros(frames.shape), where=seen
         )
@@ -181,8 +182,10 @@ def _without_each(
         out=np.full((clusters, rows), np.nan),
         where=new_bottom > 1e-12,
     )
-    by_row = np.bincount(at, own_events, minlength=size).reshape(clusters, rows)
-    frames_by_row = np.bincount(at, own_frames, minlength=size).reshape(clusters, rows)
+    by_row: Array = np.bincount(at, own_events, minlength=size).astype(float)
+    by_row = by_row.reshape(clusters, rows)
+    frames_by_row: Array = np.bincount(at, own_frames, minlength=size).astype(float)
+    frames_by_row = frames_by_row.reshape(clusters, rows)
     value = np.divide(top, bottom, out=np.full(rows, np.nan), where=bottom > 0)
     return Replicates(
         value=value,

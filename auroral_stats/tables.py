@@ -171,7 +171,9 @@ def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
             return float(value) if np.isfinite(value) else str(float(value))
         return value
 
-    return [{key: plain(value) for key, value in row.items()} for row in table.to_dict("records")]
+    return [
+        {str(key): plain(value) for key, value in row.items()} for row in table.to_dict("records")
+    ]
 
 
 def write_netcdf(result: xr.Dataset, path: str | Path) -> Path:
