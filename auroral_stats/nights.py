@@ -154,7 +154,7 @@ def night_cells(
     DataError
         If the joined data lack something, or no minute is dark enough.
     """
-    paired = pair(data, by, bins=bins, lag=lag, window=window)
+    paired = pair(data, by, bins=bins, lag=lag, window=window, max_sun_elevation=max_sun_elevation)
     cells = xr.concat(
         list(
             _cells_by_site(

@@ -123,7 +123,9 @@ def circular_shift_null(
     unknown = [name for name in labels if name not in USABLE]
     if unknown:
         raise UsageError(f"labels {', '.join(unknown)}: expected any of {', '.join(USABLE)}.")
-    ((pairing, _),) = pair(data, by, bins=[bins], lag=lag, window=window)
+    ((pairing, _),) = pair(
+        data, by, bins=[bins], lag=lag, window=window, max_sun_elevation=max_sun_elevation
+    )
     if pairing.cadence == 0:
         raise UsageError(
             f"{pairing.driver.name} comes with the frame and cannot be moved against it; "

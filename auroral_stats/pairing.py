@@ -245,7 +245,11 @@ def _frames_driver(data: xr.Dataset, driver: Driver) -> xr.DataArray:
 
 
 def _bins(
-    data: xr.Dataset, driver: Driver, values: xr.DataArray, bins: Sequence[float] | int | None
+    data: xr.Dataset,
+    driver: Driver,
+    values: xr.DataArray,
+    bins: Sequence[float] | int | None,
+    max_sun_elevation: float | None,
 ) -> Bins:
     if isinstance(bins, int):
         if not driver.edges or driver.circular:
@@ -253,7 +257,9 @@ def _bins(
                 f"--quantiles does not apply to {driver.name}, which is "
                 f"{'circular' if driver.circular else 'categorical'}; leave it out or use --bins."
             )
-        exposure = data["frames"].isel(label=USABLE_INDEX).sum("label", dtype="int64")
+        exposure = data["frames"].sel(label=list(USABLE)).sum("label", dtype="int64")
+        if max_sun_elevation is not None:
+            exposure = exposure * (data["sun_elevation"] <= max_sun_elevation)
         if "site" not in values.dims:
             exposure = exposure.sum("site")
         return quantile_bins(values.to_numpy(), exposure.transpose(*values.dims).to_numpy(), bins)
@@ -281,6 +287,7 @@ def pair(
     bins: Sequence[Sequence[float] | int | None] | None = None,
     lag: int | None = None,
     window: int | None = None,
+    max_sun_elevation: float | None = None,
 ) -> list[tuple[Pairing, NDArray[np.int16]]]:
     """Pair every site-minute with one or two drivers and find its bin.
 
@@ -295,6 +302,8 @@ def pair(
     lag, window : int, optional
         Minutes, for the solar-wind drivers in ``by``, or for the indices if there are none;
         None for the defaults.
+    max_sun_elevation : float, optional
+        Quantiles share out the usable frames with the Sun at or below it (degrees).
 
     Returns
     -------
@@ -329,7 +338,7 @@ def pair(
         given = (lag, window) if driver.kind == takes_lag else (None, None)
         cadence, driver_lag, driver_window = _pairing(data, driver, *given)
         values = driver_at(data, driver, lag=driver_lag, window=driver_window)
-        chosen = _bins(data, driver, values, spec)
+        chosen = _bins(data, driver, values, spec, max_sun_elevation)
         pairing = Pairing(driver, chosen, driver_lag, driver_window, cadence)
         made.append((pairing, _index_by_site(data, values, chosen)))
     return made
