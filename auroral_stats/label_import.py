@@ -28,6 +28,7 @@ from auroral_stats.label_table import LabelTable, iter_chunks, open_table, requi
 from auroral_stats.label_values import CLASS_SYNONYMS, Columns, interpret
 from auroral_stats.label_writing import (
     existing_store,
+    is_occupied,
     load_rows,
     publish,
     require_agreement,
@@ -159,7 +160,7 @@ def import_table(
     require_columns(opened, wanted)
     task = _Task(opened, columns, chunk_rows, progress or (lambda _rows: None))
     target = Path(out)
-    if not (replace and target.is_dir() and any(target.iterdir())):
+    if not (replace and target.is_dir() and is_occupied(target)):
         return _import(task, target, _info(opened, source, simulated, existing_store(target)))
     with swapped(target) as aside:
         summary = _import(task, aside, _info(opened, source, simulated, None))
@@ -278,7 +279,7 @@ def _as_given(column: pa.ChunkedArray, rows: np.ndarray) -> list[str]:
     if pa.types.is_timestamp(cells.type):
         # Without the zone: Arrow would look for a zone database to print it.
         cells = cells.cast(pa.timestamp(cells.type.unit))
-    return cells.cast(pa.string()).fill_null("").to_pylist()  # type: ignore[no-any-return]
+    return cells.cast(pa.string()).fill_null("").to_pylist()
 
 
 def _rejects_of_other_tables(kept: Path, table: str) -> Iterator[list[str]]:

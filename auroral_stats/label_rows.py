@@ -209,6 +209,14 @@ def match_rows(old: LabelRows, new: LabelRows) -> np.ndarray:
 
     Rows of ``old`` are sorted by time. New rows repeat each other only with the same label; the
     repeats are the SAME.
+
+    Examples
+    --------
+    >>> none = np.full((2, 6), -1, np.int16)
+    >>> old = LabelRows(np.array([10, 20], "M8[ms]"), np.array([0, 0], np.uint8), none)
+    >>> new = LabelRows(np.array([20, 30], "M8[ms]"), np.array([5, 0], np.uint8), none)
+    >>> match_rows(old, new).tolist() == [CONFLICT, NEW]
+    True
     """
     status = np.full(new.time.size, NEW, np.uint8)
     if old.time.size:

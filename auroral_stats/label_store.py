@@ -105,6 +105,11 @@ def open_labels(store: StorePath) -> LabelStore:
         If there is no such folder.
     DataError
         If it is not a label store, or holds files that other readers would take for labels.
+
+    Examples
+    --------
+    >>> open_labels("STORE").info.source  # doctest: +SKIP
+    'human'
     """
     path = Path(store)
     if not path.is_dir():
@@ -203,6 +208,12 @@ def read_partition(
     DataError
         If the file is unreadable, its columns or metadata are not as they must be, or the rows
         that are read break the contract.
+
+    Examples
+    --------
+    >>> store = open_labels("STORE")  # doctest: +SKIP
+    >>> read_partition(store.partitions[0], ["label"], info=store.info)  # doctest: +SKIP
+    {'label': array([0, 4], dtype=uint8)}
     """
     unknown = [name for name in columns if name not in SCHEMA.names]
     if unknown:
@@ -241,7 +252,7 @@ def iter_partitions(
     store : LabelStore
         From :func:`open_labels`.
     sites : iterable of str, optional
-        Site codes; all by default.
+        Site codes (or one text with commas); all by default.
     start, end : time, optional
         UTC; from the first and to the last label by default. Only folder names are looked at:
         give the same limits to :func:`read_partition` to trim the rows.
@@ -250,8 +261,14 @@ def iter_partitions(
     ------
     UsageError
         If a site has no labels in the store.
+
+    Examples
+    --------
+    >>> [p.month for p in iter_partitions(open_labels("STORE"), ["gill"])]  # doctest: +SKIP
+    [1, 2, 3]
     """
-    chosen = {site.strip().lower() for site in sites} if sites is not None else set(store.sites)
+    asked = sites.split(",") if isinstance(sites, str) else sites
+    chosen = set(store.sites) if asked is None else {site.strip().lower() for site in asked}
     absent = sorted(chosen - set(store.sites))
     if absent:
         raise UsageError(
@@ -270,7 +287,7 @@ def iter_partitions(
 def store_span(store: LabelStore) -> tuple[np.datetime64, np.datetime64] | None:
     """Return the first and last label time of a store (datetime64[ms], UTC); None if it is empty.
 
-    Only the metadata of the first and last month are read.
+    Only the times of the first and last month are read.
     """
     if not store.partitions:
         return None

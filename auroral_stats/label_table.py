@@ -122,6 +122,13 @@ def require_columns(table: LabelTable, wanted: Iterable[tuple[str, str]]) -> Non
     ------
     UsageError
         Naming every such column, the nearest name, and the columns that exist.
+
+    Examples
+    --------
+    >>> require_columns(LabelTable(Path("t.csv"), "csv", ("when", "what")), [("time", "When")])
+    Traceback (most recent call last):
+    ...
+    auroral_stats.errors.UsageError: t.csv: there is no column 'When' for time (nearest: 'when')...
     """
     faults = []
     for purpose, name in wanted:

@@ -155,13 +155,14 @@ def load_rows(partition: Partition, info: StoreInfo) -> LabelRows:
     return table_rows(table, found.classes)
 
 
+def is_occupied(path: Path) -> bool:
+    """Return whether a folder holds a store, or anything that could not be part of one."""
+    return path.exists() and ((path / INFO_NAME).exists() or list_partitions(path) != ([], []))
+
+
 def existing_store(path: Path) -> LabelStore | None:
     """Return the store at ``path``, or None if nothing is there yet (staging folders aside)."""
-    if not path.exists():
-        return None
-    if (path / INFO_NAME).exists() or list_partitions(path) != ([], []):
-        return open_labels(path)
-    return None
+    return open_labels(path) if is_occupied(path) else None
 
 
 def require_agreement(store: LabelStore, info: StoreInfo) -> None:

@@ -20,13 +20,22 @@ Everything that is not a partition has a name that begins with ``_`` and does no
 
 Columns are matched by name, never by position.
 
-Reading::
-
-    store = open_labels("STORE")
-    for partition in iter_partitions(store, sites=["gill"], start="2014-03", end="2014-04"):
-        rows = read_partition(partition, ("time", "label"), info=store.info)
-
-Writing: :func:`write_labels`. Checking everything: :func:`validate_labels`.
+Examples
+--------
+>>> import tempfile
+>>> import numpy as np
+>>> folder = tempfile.TemporaryDirectory()
+>>> time = np.array(["2014-03-10T06:02:00", "2014-03-10T06:02:03"], "M8[ms]")
+>>> write_labels(folder.name, "gill", time, ["arc", "moon"], info=StoreInfo("human", False))
+WriteCounts(written=2, duplicate=0, conflicting=0)
+>>> store = validate_labels(folder.name)
+>>> store.sites, store.info.source
+(('gill',), 'human')
+>>> for partition in iter_partitions(store, sites=["gill"], start="2014-03", end="2014-04"):
+...     rows = read_partition(partition, ("time", "label"), info=store.info)
+...     print([CLASSES[number] for number in rows["label"]])
+['arc', 'moon']
+>>> folder.cleanup()
 """
 
 from auroral_stats.label_partition import SCHEMA_VERSION, Partition, StoreInfo
