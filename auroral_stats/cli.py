@@ -154,6 +154,8 @@ def import_labels(
     console.print(f"  rejected   {sum(summary.rejected.values()):>12,}")
     for reason, count in summary.rejected.items():
         console.print(f"    {count:,} {reason}", markup=False, soft_wrap=True)
+    for note in summary.notes:
+        console.print(f"  note: {note}", markup=False, soft_wrap=True)
     if summary.rejected_path is not None:
         console.print(f"  see {summary.rejected_path}", markup=False, soft_wrap=True)
 

@@ -20,12 +20,14 @@ Everything here is simulated.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import interpolate, signal, special
+
+from auroral_stats.errors import UsageError
 
 __all__ = ["SCENARIOS", "Scenario", "Worlds", "autoregressive", "simulate_worlds"]
 
@@ -38,7 +40,7 @@ _FRAMES = 200
 _EDGES = np.array([-1.5, -0.75, -0.25, 0.25, 0.75, 1.5])
 _BINS = _EDGES.size + 1
 #: Stretches from which the truth is computed, and that are simulated at once.
-_DRAWS = 1_000_000
+_DRAWS = 400_000
 _AT_ONCE = 1_000_000
 
 
@@ -101,10 +103,10 @@ class Worlds:
     truth : ndarray, (world, bin[, hour])
         Population rate in the winters of that world.
     other_truth : ndarray, (world, bin[, hour])
-        Population rate in as many winters of another draw: what a night interval does not
-        promise to cover.
+        Population rate in one winter that was not observed: what no interval here promises.
     climate : ndarray, (bin[, hour])
-        Population rate over all winters that there could be.
+        Population rate over all winters that there could be: what the climatological interval
+        is for.
     share : ndarray, (bin[, hour])
         Share of the usable frames in the population, the same in every winter; sums to 1.
     night : ndarray of datetime64[D], (night,)
@@ -163,7 +165,10 @@ def _rotation(rng: np.random.Generator, runs: int, length: int) -> Array:
 def _counts(
     rng: np.random.Generator, scenario: Scenario, winter: Array, length: int, hours: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return events and exposure, (run, night, bin, hour), for runs of ``length`` nights."""
+    """Return events and exposure, (run, night, bin, hour), for runs of ``length`` nights.
+
+    ``winter`` holds the winter effect of each run.
+    """
     runs = winter.size
     slow = np.sqrt(0.5) * autoregressive(rng, (runs, length), 3.0)
     recur = np.sqrt(0.5) * _rotation(rng, runs, length)
@@ -204,12 +209,18 @@ def _bin(driver: Array) -> NDArray[np.int64]:
 
 
 def _population(
-    rng: np.random.Generator, scenario: Scenario, winter: Array, hours: int
-) -> tuple[Array, Array]:
-    """Return the rate for each winter effect, (winter, bin, hour), and the share of frames.
+    rng: np.random.Generator, scenario: Scenario, hours: int
+) -> tuple[Callable[[Array], Array], Array]:
+    """Return the rate as a function of the winter effect, and the share of the frames.
 
-    Every stretch is of a night of its own, drawn at random, so that they are independent: a
-    million of them tell more than as many that follow one another.
+    Every stretch is of a night of its own, so that all are independent: they tell more than as
+    many that follow one another.
+
+    Returns
+    -------
+    rate : callable
+        Winter effects of any shape (...) to rates (..., bin, hour).
+    share : ndarray, (bin, hour)
     """
     slow, fast, night, days = rng.standard_normal((4, _DRAWS))
     recur, rotation = (_rotation(rng, _DRAWS, 1)[:, 0] for _ in range(2))
@@ -233,11 +244,10 @@ def _population(
     draws = np.bincount(cell, minlength=_BINS * hours)
     start = np.cumsum(draws) - draws
     # The chance is smooth in the winter effect: a spline through some of its values will do.
-    node = np.linspace(-6, 6, 37)
-    mean = [np.add.reduceat(special.expit(logit + scenario.winter * w), start) for w in node]
-    rate = interpolate.CubicSpline(node, np.array(mean) / draws)(winter)
-    shape = (_BINS, hours)
-    return rate.reshape(*winter.shape, *shape), (draws / _DRAWS).reshape(shape)
+    node = np.linspace(-6, 6, 25)
+    total = [np.add.reduceat(special.expit(logit + scenario.winter * w), start) for w in node]
+    rate = (np.array(total) / draws).reshape(-1, _BINS, hours)
+    return interpolate.CubicSpline(node, rate), (draws / _DRAWS).reshape(_BINS, hours)
 
 
 def simulate_worlds(
@@ -267,6 +277,11 @@ def simulate_worlds(
     -------
     Worlds
 
+    Raises
+    ------
+    UsageError
+        If there are fewer nights than winters, or more hours than stretches in a night.
+
     Examples
     --------
     >>> made = simulate_worlds(SCENARIOS[0], worlds=2, nights=30)
@@ -275,20 +290,32 @@ def simulate_worlds(
     >>> bool((made.truth[:, -1] > made.truth[:, 0]).all())
     True
     """
+    if not 1 <= winters <= nights:
+        raise UsageError(f"winters={winters}: expected 1 to {nights}, the number of nights.")
+    if not 1 <= hours <= _STRETCHES:
+        raise UsageError(f"hours={hours}: expected 1 to {_STRETCHES} parts of the night.")
     rng = np.random.default_rng(seed)
     lengths = [len(run) for run in np.array_split(np.arange(nights), winters)]
-    effects = rng.standard_normal((2 * worlds, winters))
+    # The last winter of each world is not observed.
+    effects = rng.standard_normal((worlds, winters + 1))
+    rate_in, share = _population(rng, scenario, hours)
+    # The truth weighs the winters as the observed nights do.
+    truth = np.einsum("w,dwbh->dbh", np.array(lengths) / nights, rate_in(effects[:, :-1]))
     # The climate is the mean over a normal winter effect, by Gauss-Hermite quadrature.
     node, weight = np.polynomial.hermite_e.hermegauss(9)
-    of_winter, share = _population(rng, scenario, np.concatenate([effects.ravel(), node]), hours)
-    # The truth weighs the winters as the observed nights do.
-    rates = of_winter[: effects.size].reshape(2, worlds, winters, _BINS, hours)
-    truth, other = np.einsum("w,odwbh->odbh", np.array(lengths) / nights, rates)
-    climate = np.einsum("n,nbh->bh", weight / weight.sum(), of_winter[effects.size :])
-    blocks = list(_blocks(rng, scenario, effects[:worlds], lengths, hours))
+    climate = np.einsum("n,nbh->bh", weight / weight.sum(), rate_in(node))
+    blocks = list(_blocks(rng, scenario, effects[:, :-1], lengths, hours))
     events, exposure = (np.concatenate([block[k] for block in blocks]) for k in (0, 1))
-    arrays = (events, exposure, truth, other, climate, share)
-    return Worlds(*(a if hours > 1 else a[..., 0] for a in arrays), night=_nights(lengths))
+    hour = slice(None) if hours > 1 else 0
+    return Worlds(
+        events=events[..., hour],
+        exposure=exposure[..., hour],
+        truth=truth[..., hour],
+        other_truth=rate_in(effects[:, -1])[..., hour],
+        climate=climate[..., hour],
+        share=share[..., hour],
+        night=_nights(lengths),
+    )
 
 
 def _blocks(
