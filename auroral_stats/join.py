@@ -25,6 +25,7 @@ from auroral_stats.indices import load_hourly_indices, load_kp
 from auroral_stats.labels import open_labels, utc_instant
 from auroral_stats.omni import load_omni
 from auroral_stats.omni_variables import Cadence, omni_variables
+from auroral_stats.pairing import LOOK_BACK_MINUTES
 from auroral_stats.provenance import combine_simulated, describe, is_simulated
 
 __all__ = ["OMNI_CADENCES", "driver_periods", "join", "open_joined", "save_joined", "select_frames"]
@@ -33,7 +34,7 @@ __all__ = ["OMNI_CADENCES", "driver_periods", "join", "open_joined", "save_joine
 OMNI_CADENCES = ("1min", "5min", "hourly")
 
 #: Drivers are kept from this long before the first frame of a run of nights ...
-_BEFORE = np.timedelta64(3, "D")
+_BEFORE = np.timedelta64(LOOK_BACK_MINUTES, "m")
 #: ... to this long after its last, for lags, windows and epochs chosen later.
 _AFTER = np.timedelta64(1, "D")
 

@@ -19,8 +19,18 @@ from auroral_stats.drivers import Driver, default_lag_window, find_driver, month
 from auroral_stats.errors import DataError, UsageError
 from auroral_stats.labels import CLASSES, USABLE
 
-__all__ = ["MIN_COVERAGE", "USABLE_INDEX", "Pairing", "driver_at", "lagged", "pair"]
+__all__ = [
+    "LOOK_BACK_MINUTES",
+    "MIN_COVERAGE",
+    "USABLE_INDEX",
+    "Pairing",
+    "driver_at",
+    "lagged",
+    "pair",
+]
 
+#: Joined data hold drivers for this long before each frame; lag and window together fit in it.
+LOOK_BACK_MINUTES = 3 * 1440
 #: Share of the intervals of a window that must be present.
 MIN_COVERAGE = 0.75
 #: Where the usable classes stand among all.
@@ -83,7 +93,8 @@ def lagged(
     Raises
     ------
     UsageError
-        If the lag is negative or the window not a multiple of the cadence.
+        If the lag is negative, the window not a multiple of the cadence, or both together reach
+        back further than joined data do.
 
     Examples
     --------
@@ -97,6 +108,11 @@ def lagged(
         raise UsageError(
             f"window {window} min is not a multiple of the driver's cadence of {cadence} min; "
             f"expected 0 or {cadence}, {2 * cadence}, {3 * cadence}, ... min."
+        )
+    if lag + window > LOOK_BACK_MINUTES:
+        raise UsageError(
+            f"lag {lag} and window {window} min reach back {lag + window} min; joined data hold "
+            f"drivers for {LOOK_BACK_MINUTES} min before a frame. Use less."
         )
     result = np.full(minutes.shape, np.nan)
     if times.size == 0:

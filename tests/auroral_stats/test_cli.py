@@ -223,6 +223,7 @@ def test_help_is_fast_and_explains():
         (["--by", "Bz", "--bins=1,5,5"], 2, ["edges must increase; 5 is followed by 5"]),
         (["--by", "Bz", "--window", "90"], 2, ["window 90 min is not a multiple", "60 min"]),
         (["--by", "Bz", "--lag", "-5"], 2, ["future"]),
+        (["--by", "Bz", "--window", "6000000000"], 2, ["4320 min before a frame"]),
         (["--by", "Kp", "--window", "60"], 2, ["window 60 min is not a multiple", "180 min"]),
         (["--by", "mlt", "--lag", "5"], 2, ["belong to the frame itself"]),
         (["--by", "Bz", "--label", "steve"], 2, ["--label steve", "arc, diffuse"]),
