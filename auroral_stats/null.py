@@ -42,38 +42,39 @@ MIN_SHIFTS = 199
 _SEASON = 30
 #: The Sun turns in 27 days, and the solar wind recurs with it.
 _ROTATION, _AROUND_ROTATION = 27, 3
-_SHORTEST = 60
 
 
-def shift_days(record_days: int) -> NDArray[np.int64]:
+def shift_days(years: int) -> NDArray[np.int64]:
     """Return the shifts that make a null: whole years and up to 30 days, either way.
 
-    Shifts near a multiple of 27 days are left out, for the solar wind recurs with the rotation of
-    the Sun and such a pairing would not be broken.
+    The record is a circle of ``years`` times 365 days: what is moved over its end comes back at its
+    beginning, moved the other way round by the rest of the circle. Shifts of which either part is
+    near a multiple of 27 days are left out, for the solar wind recurs with the rotation of the Sun
+    and such a pairing would not be broken.
 
     Parameters
     ----------
-    record_days : int
-        Length of the driver record; drivers are moved round its end.
+    years : int
+        Length of the driver record.
 
     Returns
     -------
     ndarray of int64
-        Increasing; empty for a record shorter than a year and a month.
+        Days, increasing; all distinct on the circle, and none shorter than 335 days either way.
 
     Examples
     --------
-    >>> shift_days(800)[:3].tolist()
-    [-395, -394, -393]
+    >>> shifts = shift_days(14)
+    >>> len(shifts), int(shifts.min())
+    (387, 335)
     """
-    years = np.arange(-(record_days // 365), record_days // 365 + 1)
-    shifts = (365 * years[:, None] + np.arange(-_SEASON, _SEASON + 1)).ravel()
-    phase = np.abs((shifts + _ROTATION // 2) % _ROTATION - _ROTATION // 2)
-    keep = (np.abs(shifts) >= _SHORTEST) & (np.abs(shifts) < record_days)
-    shifts = np.unique(shifts[keep & (phase > _AROUND_ROTATION)])
-    # Round the end of the record, two shifts may be the same one.
-    _, first = np.unique(shifts % record_days, return_index=True)
-    return np.sort(shifts[first])
+    turns = 365 * np.arange(1, years)
+    shifts = (turns[:, None] + np.arange(-_SEASON, _SEASON + 1)).ravel()
+    keep = np.ones(shifts.size, dtype=bool)
+    for part in (shifts, 365 * years - shifts):
+        phase = np.abs((part + _ROTATION // 2) % _ROTATION - _ROTATION // 2)
+        keep &= phase > _AROUND_ROTATION
+    return shifts[keep]
 
 
 def circular_shift_null(
@@ -135,7 +136,8 @@ def circular_shift_null(
     minutes = xr.Dataset({n: data[n] for n in pairing.driver.inputs}).assign_coords(time=dense)
     values = driver_at(minutes, pairing.driver, lag=pairing.lag, window=pairing.window)
     row = pairing.bins.index(values.to_numpy())
-    possible = shift_days(dense.size // 1440)
+    years = dense.size // 1440 // 365
+    possible = shift_days(years)
     if possible.size < MIN_SHIFTS:
         raise DataError(
             f"not testable: the drivers cover {dense.size // 1440} days, which allow "
@@ -149,7 +151,9 @@ def circular_shift_null(
     at = ((time - dense[0]) // np.timedelta64(1, "m")).astype(np.int64)
     count = _Counter(time, frames, labels, len(pairing.bins), gate or Gate())
     statistic = count.largest(row[at])
-    null = np.stack([count.largest(row[(at + 1440 * days) % row.size]) for days in chosen])
+    null = np.stack(
+        [count.largest(row[(at + 1440 * days) % (1440 * 365 * years)]) for days in chosen]
+    )
     exceeded = (null >= statistic).sum(axis=0)
     known = np.isfinite(null).sum(axis=0)
     p_value = np.where(np.isfinite(statistic), (1 + exceeded) / (1 + known), np.nan)

@@ -96,7 +96,7 @@ def occurrence(
     bins : sequence, optional
         For each driver its edges, a number of quantiles, or None for the driver's own bins.
     lag, window : int, optional
-        Minutes; see :func:`auroral_stats.nights.lagged`. None for the defaults: 10 and 60 for
+        Minutes; see :func:`auroral_stats.pairing.lagged`. None for the defaults: 10 and 60 for
         the solar wind (60 and 0 for hourly data), 0 and 0 for indices.
     max_sun_elevation : float or None
         Only minutes with the Sun at or below it (degrees).

@@ -31,7 +31,7 @@ def test_circular_bins_have_no_outside(values):
 
 
 def test_circle_closes():
-    bins = bins_from_edges(range(0, 25), circular=True)
+    bins = bins_from_edges(range(25), circular=True)
     assert bins.index([24.0, 0.0, 23.999, -0.5]).tolist() == [0, 0, 23, 23]
     assert bins.index(np.float32([24.0])).tolist() == [0]
 

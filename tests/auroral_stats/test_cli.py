@@ -101,7 +101,8 @@ def test_occurrence_writes_all_it_promises(sample, tmp_path, capsys):
     screen = capsys.readouterr().out
     assert "SIMULATED DATA" in screen
     assert "lag 60 min, window 0 min" in screen
-    assert max(map(len, screen.splitlines())) <= 80
+    lines = [line for line in screen.splitlines() if not line.startswith("wrote ")]
+    assert max(map(len, lines)) <= 80
     # South of zero there is more aurora, as it was drawn.
     clear = table[(table["label"] == "clear") & ~table["masked"]]["rate"]
     assert clear.is_monotonic_increasing
@@ -128,7 +129,16 @@ def test_map_of_two_drivers(sample, tmp_path, capsys):
     arguments = ["--by", "By", "--by", "Bz", "--labels", sample, "--omni", "hourly", *bins]
     assert run("occurrence", *arguments, "--label", "arc", "--csv", out) == 0
     table = pd.read_csv(out)
-    assert list(table.columns[:8]) == "driver bin lower upper driver2 bin2 lower2 upper2".split()
+    assert list(table.columns[:8]) == [
+        "driver",
+        "bin",
+        "lower",
+        "upper",
+        "driver2",
+        "bin2",
+        "lower2",
+        "upper2",
+    ]
     assert "arc: rate in %, rows By, columns Bz" in capsys.readouterr().out
     one = tmp_path / "one.csv"
     arguments = ["--by", "By", "--labels", sample, "--omni", "hourly", bins[0], "--label", "arc"]
@@ -207,6 +217,8 @@ def test_help_is_fast_and_explains():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert loaded.stdout.strip() == "[]"
+    command = [sys.executable, "-m", "auroral_stats", "occurrence", "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     text = " ".join(done.stdout.split())
     for words in ("share of the frames in which aurora could be seen", "leaving out a night"):
         assert words in text
@@ -358,6 +370,7 @@ def test_offline_makes_no_connection(real_labels, cache, tmp_path):
     arguments = ["occurrence", "--by", "Bz", "--labels", str(real_labels), "--offline"]
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments],
+        check=False,
         capture_output=True,
         text=True,
         env=os.environ | {"SPEDAS_DATA_DIR": str(cache)},

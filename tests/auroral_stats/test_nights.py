@@ -26,10 +26,7 @@ def slow_counts(data, name, edges, lag, window):
                 continue
             moonlit = lit and float(data["moon_elevation"][t, s]) > 0
             value = values[t, s]
-            if np.isnan(value):
-                row = len(edges) + 1
-            else:
-                row = sum(value >= edge for edge in edges)
+            row = len(edges) + 1 if np.isnan(value) else sum(value >= edge for edge in edges)
             for k in range(6):
                 counts[night, row, moonlit, k] += frames[t, s, k]
             if frames[t, s, [0, 1, 2, 5]].any():

@@ -1,5 +1,6 @@
 """Occurrence rates against a pandas transcription, and the errors nobody would see."""
 
+import itertools
 import json
 
 import numpy as np
@@ -41,7 +42,7 @@ def long_table(data, name, *, lag=10, window=60):
 
 def slow_rates(flat, edges):
     """Return rate, events, exposure, nights and hours by bin label and class."""
-    names = [f"[{a:g}, {b:g})" for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    names = [f"[{a:g}, {b:g})" for a, b in itertools.pairwise(edges)]
     row = pd.cut(flat["value"], edges, right=False, labels=names).astype(object)
     row[flat["value"] < edges[0]] = "below"
     row[flat["value"] >= edges[-1]] = "above"

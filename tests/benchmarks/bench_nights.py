@@ -19,11 +19,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from auroral_stats.drivers import DRIVERS
 from auroral_stats.intervals import bootstrap_interval
 from auroral_stats.labels import CLASSES
 from auroral_stats.nights import night_cells, night_tensor
 from auroral_stats.pairing import USABLE_INDEX, driver_at
-from auroral_stats.drivers import DRIVERS
 from auroral_stats.simulation.worlds import autoregressive
 
 

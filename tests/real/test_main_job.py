@@ -6,6 +6,7 @@ what is tested is the arithmetic, cell by cell, against pandas, astropy and aacg
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 from pathlib import Path
@@ -85,7 +86,7 @@ def row_of(frames: pd.DataFrame, name: str) -> pd.Series:
     if name == "site":
         return frames["site"]
     edges = list(DRIVERS[name].edges)
-    labels = [f"[{a:g}, {b:g})" for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    labels = [f"[{a:g}, {b:g})" for a, b in itertools.pairwise(edges)]
     row = pd.cut(frames[name].astype(float), edges, right=False, labels=labels).astype(object)
     row[frames[name] < edges[0]] = "below"
     row[frames[name] >= edges[-1]] = "above"
