@@ -7,9 +7,6 @@ or not there.
 from __future__ import annotations
 
 import json
-import os
-import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +14,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from auroral_stats.errors import ArchiveError
 from auroral_stats.provenance import is_simulated
+from auroral_stats.whole_file import write_whole
 
 __all__ = ["CSV_COLUMNS", "to_table", "write_csv", "write_json", "write_netcdf"]
 
@@ -73,33 +70,6 @@ def to_table(result: xr.Dataset, *, everything: bool = False) -> pd.DataFrame:
     return table[[*columns, *rest]]
 
 
-def _write(path: Path, write: Callable[[Path], Any]) -> Path:
-    """Let ``write`` fill a temporary file beside ``path``, then move it into place."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-        os.close(handle)
-        staged = Path(name)
-        try:
-            write(staged)
-            # mkstemp makes private files; the result should be as readable as any other file.
-            staged.chmod(0o666 & ~_umask())
-            staged.replace(path)
-        finally:
-            staged.unlink(missing_ok=True)
-    except OSError as error:
-        raise ArchiveError(
-            f"{path}: cannot be written ({error.strerror or error}); choose another place."
-        ) from error
-    return path
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
 def write_csv(result: xr.Dataset, path: str | Path) -> Path:
     """Write the columns of :data:`CSV_COLUMNS`, without comment lines.
 
@@ -118,7 +88,7 @@ def write_csv(result: xr.Dataset, path: str | Path) -> Path:
         If it cannot be written; nothing is left behind.
     """
     table = to_table(result)
-    return _write(Path(path), lambda file: table.to_csv(file, index=False))
+    return write_whole(path, lambda file: table.to_csv(file, index=False))
 
 
 def write_json(result: xr.Dataset, path: str | Path) -> Path:
@@ -154,7 +124,7 @@ def write_json(result: xr.Dataset, path: str | Path) -> Path:
         overall = result[["overall_rate", "overall_low", "overall_high"]]
         content["overall"] = _records(overall.to_dataframe().reset_index())
     text = json.dumps(content, indent=1, allow_nan=False)
-    return _write(Path(path), lambda file: file.write_text(text + "\n", encoding="utf-8"))
+    return write_whole(path, lambda file: file.write_text(text + "\n", encoding="utf-8"))
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -193,4 +163,4 @@ def write_netcdf(result: xr.Dataset, path: str | Path) -> Path:
     ArchiveError
         If it cannot be written; nothing is left behind.
     """
-    return _write(Path(path), lambda file: result.to_netcdf(file, engine="netcdf4"))
+    return write_whole(path, lambda file: result.to_netcdf(file, engine="netcdf4"))

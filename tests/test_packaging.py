@@ -21,7 +21,7 @@ PACKAGE = ROOT / "auroral_stats"
 # Every module of auroral_stats has its place; docs/explanation/design.md has the same table.
 LAYERS = {
     0: """_version errors labels label_partition label_rows label_store label_writing provenance
-        sites""",
+        sites whole_file""",
     1: """aacgm archive cdf downloads ephemeris geometry indices omni omni_values omni_variables periods spedas
         time_grid""",
     2: "bins counts coupling drivers label_import label_sorting label_table label_values",

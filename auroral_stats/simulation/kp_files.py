@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from auroral_stats.errors import UsageError
+from auroral_stats.whole_file import staged_beside
 
-__all__ = ["AP_OF_KP_THIRDS", "whole_file", "write_kp_wdc"]
+__all__ = ["AP_OF_KP_THIRDS", "write_kp_wdc"]
 
 #: ap (nT) of Kp = 0, 0+, 1-, ... 9 (GFZ).
 # fmt: off
@@ -21,18 +19,6 @@ AP_OF_KP_THIRDS = (
     207, 236, 300, 400,
 )
 # fmt: on
-
-
-@contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside ``path``, which takes its place only if all goes well."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.stem}-{secrets.token_hex(4)}{path.suffix}")
-    try:
-        yield part
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def write_kp_wdc(
@@ -94,7 +80,7 @@ def write_kp_wdc(
             # Bartels rotation, sums, Cp and C9 are left blank; columns as GFZ has them
             lines.append(f"{stamp}{'':6}{''.join(kp_cells)}{'':3}{''.join(ap_cells)}{'':7}")
         path = Path(root) / "geom_indices" / f"Kp_def{year}.wdc"
-        with whole_file(path) as part:
+        with staged_beside(path) as part:
             part.write_text("\n".join(lines) + "\n", encoding="ascii")
         paths.append(path)
     return paths

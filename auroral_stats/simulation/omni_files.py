@@ -22,7 +22,8 @@ from auroral_stats.archive import file_names, file_period
 from auroral_stats.errors import UsageError
 from auroral_stats.omni import CADENCE_MINUTES, Cadence, OmniVariable, omni_variables, product_of
 from auroral_stats.periods import interval_starts, merge_periods
-from auroral_stats.simulation.kp_files import AP_OF_KP_THIRDS, whole_file, write_kp_wdc
+from auroral_stats.simulation.kp_files import AP_OF_KP_THIRDS, write_kp_wdc
+from auroral_stats.whole_file import staged_beside
 
 __all__ = ["AP_OF_KP_THIRDS", "write_kp_wdc", "write_omni_hourly", "write_omni_hro"]
 
@@ -172,7 +173,7 @@ def _write(
         axis = interval_starts([period], CADENCE_MINUTES[cadence])
         place = (times[mine] - axis[0]) // step
         path = root / "omni" / pattern.replace("_v??", f"_{version}")
-        with whole_file(path) as part:
+        with staged_beside(path) as part:
             file = _new_cdf(part, path.stem, cadence, simulated)
             _write_clock(file, axis, cadence, suffix)
             for variable in omni_variables(cadence):
@@ -217,7 +218,7 @@ def _new_cdf(path: Path, name: str, cadence: Cadence, simulated: bool) -> Any:
     }
     if simulated:
         attributes |= {"simulated": "true", "PI_name": "none", "PI_affiliation": "none"}
-    file = cdfwrite.CDF(path)
+    file = cdfwrite.CDF(path, delete=True)
     file.write_globalattrs({key: {0: value} for key, value in attributes.items()})
     return file
 
