@@ -239,7 +239,7 @@ class _Counter:
         winters = (by_cluster(exposure, winter_of(self.night)) > 0).sum(axis=0)
         return np.asarray(
             ((exposure > 0).sum(axis=0) >= gate.min_nights)
-            & (kish(exposure) >= gate.min_nights / 2)
-            & ((events > 0).sum(axis=0) >= gate.min_nights / 4)
+            & (kish(exposure) >= gate.min_nights // 2)
+            & ((events > 0).sum(axis=0) >= gate.min_nights // 4)
             & (winters >= gate.min_winters)
         )

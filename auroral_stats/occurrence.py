@@ -299,10 +299,10 @@ def _apply_gate(
     """Return whether each row fails the gate, and at which of its conditions."""
     conditions = {
         f"nights<{gate.min_nights}": result["nights"] < gate.min_nights,
-        f"effective nights<{gate.min_nights / 2:g}": (
-            result["effective_nights"] < gate.min_nights / 2
+        f"effective nights<{gate.min_nights // 2}": (
+            result["effective_nights"] < gate.min_nights // 2
         ),
-        f"event nights<{gate.min_nights / 4:g}": result["event_nights"] < gate.min_nights / 4,
+        f"event nights<{gate.min_nights // 4}": result["event_nights"] < gate.min_nights // 4,
         f"hours<{gate.min_hours:g}": result["usable_hours"] < gate.min_hours,
         f"winters<{gate.min_winters}": result["winters"] < gate.min_winters,
     }

@@ -86,7 +86,7 @@ def _cell(rate: float, low: float, high: float, masked: bool) -> Text:
         return Text(f"({_percent(rate)})", style="dim")
     if np.isnan(low):
         return Text(_percent(rate))
-    return Text(f"{_percent(rate)} [{100 * low:.0f}, {100 * high:.0f}]")
+    return Text(f"{_percent(rate)} [{100 * low:.0f},{100 * high:.0f}]")
 
 
 def rate_tables(result: xr.Dataset) -> Iterator[Table | Text]:
@@ -111,9 +111,7 @@ def rate_tables(result: xr.Dataset) -> Iterator[Table | Text]:
                 yield Text(f"MLAT {band} deg: every rate is below the gate.")
                 continue
             yield _rates_by_bin(part, f"MLAT {band} deg: rate in % [95 % interval]", "band_")
-        yield _rates_by_bin(
-            result, "All bands pooled, which mixes latitudes: rate in % [95 % interval]", ""
-        )
+        yield _rates_by_bin(result, "All bands pooled (mixes latitudes): % [95 % interval]", "")
     else:
         yield _rates_by_bin(result, "Rate in % [95 % interval]", "")
 

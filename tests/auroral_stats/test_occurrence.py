@@ -85,7 +85,7 @@ def test_every_cell_equals_pandas(joined, moon):
         assert float(cell["rate"]) == pytest.approx(rate)
         assert float(cell["usable_hours"]) == pytest.approx(hours)
         assert float(cell["availability"]) == pytest.approx(available)
-        assert bool(cell["masked"]) == (int(cell["event_nights"]) < 0.25)
+        assert not bool(cell["masked"])
 
 
 def test_rows_add_up_to_the_whole(joined):
