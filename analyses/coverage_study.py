@@ -4,6 +4,7 @@ Everything is SIMULATED. ``--write docs/explanation/coverage.md`` puts the table
 """
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -108,6 +109,20 @@ def by_floor(made):
     return table("The default by its least number of degrees of freedom of blocks, %", header, rows)
 
 
+def by_coherence(number, seed):
+    """Return what a recurrence that never fades does to the default, over long winters."""
+    rows = []
+    for winters, length in ((3, 50), (4, 150)):
+        rows.append([SCENARIOS[2].name, f"{winters} x {length}"])
+        for coherence in (SCENARIOS[2].coherence, 1e6):
+            scenario = replace(SCENARIOS[2], coherence=coherence)
+            made = {"nights": winters * length, "winters": winters}
+            found = coverage(simulate_worlds(scenario, worlds=number, seed=(seed, length), **made))
+            rows[-1] += [percent(found["mean"]), percent(found["lowest"])]
+    header = ["world", "nights", "coverage", "lowest cell", "never fades: coverage", "lowest cell"]
+    return table("The default where the recurrence never fades, %", header, rows)
+
+
 def by_winters(number, seed):
     """Return what intervals by night and by winter say of winters that were not observed."""
     rows, methods = [], ("jackknife", "climatological")
@@ -122,12 +137,9 @@ def by_winters(number, seed):
                 truths = (worlds.truth, worlds.climate, worlds.other_truth)
                 found = [coverage(worlds, method, truth) for truth in truths]
                 rows[-1] += [percent(one["mean"]) for one in found]
-    of = (": observed", "all", "one more")
-    header = [
-        "world",
-        "nights",
-        *(m + of[0] if k == 0 else of[k] for m in methods for k in range(3)),
-    ]
+    header = ["world", "nights"]
+    for method in methods:
+        header += [f"{method}: observed", "all", "one more"]
     title = "Coverage of the rate in the winters observed, in all winters, in one more, %"
     return table(title, header, rows)
 
@@ -142,7 +154,8 @@ def tables(number, seed):
         for k, scenario in enumerate(SCENARIOS)
     }
     head = f"SIMULATED: {number:,} worlds in each row, seed {seed}."
-    return "\n\n".join([head, by_method(made), by_floor(made), by_winters(number, seed)])
+    rest = [by_floor(made), by_coherence(number, seed), by_winters(number, seed)]
+    return "\n\n".join([head, by_method(made), *rest])
 
 
 def write(page, text):

@@ -160,14 +160,8 @@ def plot_occurrence(
     below = _supports(result, bands)
     heights = [{1: 44.0, 2: 33.0, 3: 25.0}.get(len(labels), 21.0)] * len(labels)
     heights += [_SUPPORT_HEIGHT[name] for name in below]
-    grid = made.subplots(
-        len(heights),
-        len(bands),
-        squeeze=False,
-        sharex=True,
-        sharey="row",
-        gridspec_kw={"height_ratios": heights},
-    )
+    shape, ratios = (len(heights), len(bands)), {"height_ratios": heights}
+    grid = made.subplots(*shape, squeeze=False, sharex=True, sharey="row", gridspec_kw=ratios)
     rows = [*labels, *below]
     panels = {(name, b): grid[row, k] for k, b in enumerate(bands) for row, name in enumerate(rows)}
     for (name, b), panel in panels.items():
@@ -264,11 +258,8 @@ def plot_map(
     cells = {key: _cells(result, *key, axes) for key in panels}
     shown = [rate[~masked & np.isfinite(rate)] for rate, masked in cells.values()]
     highest = max((float(rate.max()) for rate in shown if rate.size), default=0.0)
-    scale = PowerNorm(
-        0.5 if len(labels) > 1 else 1.0,
-        kwargs.pop("vmin", 0.0),
-        kwargs.pop("vmax", highest or 100.0),
-    )
+    limits = kwargs.pop("vmin", 0.0), kwargs.pop("vmax", highest or 100.0)
+    scale = PowerNorm(0.5 if len(labels) > 1 else 1.0, *limits)
     options = {"cmap": "viridis", "norm": scale} | kwargs
     for (name, b), panel in panels.items():
         rate, masked = cells[name, b]
@@ -402,6 +393,7 @@ class _Curve:
 
 
 def _check(result: xr.Dataset, drivers: int, projection: str | None) -> None:
+    """Refuse what is no result, or has another number of drivers."""
     if "rate" not in result or "bin" not in result.dims or "driver" not in result.attrs:
         raise UsageError(
             "expected a result of auroral_stats.occurrence.occurrence, with rate over bin and "
@@ -424,6 +416,7 @@ def _check(result: xr.Dataset, drivers: int, projection: str | None) -> None:
 
 
 def _labels(result: xr.Dataset, wanted: str | Sequence[str] | None = None) -> list[str]:
+    """Return the classes to draw; all that the result holds unless some are asked for."""
     held = [str(name) for name in result["label"].to_numpy()]
     chosen = held if wanted is None else [wanted] if isinstance(wanted, str) else list(wanted)
     unknown = [name for name in chosen if name not in held]
@@ -435,6 +428,7 @@ def _labels(result: xr.Dataset, wanted: str | Sequence[str] | None = None) -> li
 
 
 def _bands(result: xr.Dataset, wanted: str | None) -> list[str]:
+    """Return the latitude bands to draw, or the one word that stands for all together."""
     held = [str(name) for name in result["band"].to_numpy()] if "band" in result.dims else []
     if wanted is None:
         return held or [ALL_BANDS]
@@ -450,6 +444,7 @@ def _order(result: xr.Dataset) -> tuple[str, str]:
 
 
 def _axis(result: xr.Dataset, suffix: str = "", *, turn: bool = True) -> _Axis:
+    """Return the inner bins of a driver in the order of the axis; midnight is its middle."""
     driver = str(result.attrs[f"driver{suffix}"])
     label = _printed(result.attrs[f"driver{suffix}_label"])
     lower, upper = (result[f"{end}{suffix}"].to_numpy().astype(float) for end in ("lower", "upper"))
@@ -468,6 +463,7 @@ def _axis(result: xr.Dataset, suffix: str = "", *, turn: bool = True) -> _Axis:
 
 
 def _category_axis(result: xr.Dataset, dim: str, driver: str, label: str) -> _Axis:
+    """Return categories side by side, sites by magnetic latitude where it is known."""
     names = result[dim].to_numpy().astype(str)
     rows = np.flatnonzero(names != "missing")
     if "mlat" in result and result["mlat"].dims == (dim,):
@@ -487,10 +483,12 @@ def _read(result: xr.Dataset, name: str, band: str, label: str | None = None) ->
 
 
 def _prefix(band: str) -> str:
+    """Return how the variables of a band begin."""
     return "" if band == ALL_BANDS else "band_"
 
 
 def _curve(result: xr.Dataset, label: str, band: str, axis: _Axis) -> _Curve:
+    """Return what a panel of one class and band shows."""
     rate, low, high, masked = (
         _read(result, name, band, label).to_numpy()[axis.rows]
         for name in ("rate", "ci_low", "ci_high", "masked")
@@ -525,6 +523,7 @@ def _exposure(result: xr.Dataset, band: str) -> str:
 
 
 def _unit(result: xr.Dataset, band: str) -> str:
+    """Return what exposure is counted in."""
     return "hours" if _exposure(result, band) == "usable_hours" else "frames"
 
 
@@ -552,6 +551,7 @@ def _secondary(result: xr.Dataset, *, pooled: bool) -> list[tuple[str, str, dict
 
 
 def _parameters(result: xr.Dataset) -> dict[str, Any]:
+    """Return the options that the result was made with."""
     return dict(json.loads(result.attrs.get("parameters", "{}")))
 
 
@@ -565,18 +565,22 @@ def _printed(label: str) -> str:
 
 
 def _lower(text: str) -> str:
+    """Return text for the middle of a sentence; names keep their capitals."""
     return text[0].lower() + text[1:] if text[1:2].islower() else text
 
 
 def _minus(number: float) -> str:
+    """Return a number with a minus sign, not a hyphen."""
     return f"{number:g}".replace("-", "−")
 
 
 def _rate_name(result: xr.Dataset) -> str:
+    """Return what the rate is a share of, for an axis."""
     return _RATE_OF[_parameters(result).get("denominator", "usable")]
 
 
 def _band_name(band: str) -> str:
+    """Return a latitude band in words."""
     if band == ALL_BANDS:
         return "all bands (mixes latitudes)"
     spaced = band.replace("<", "< ").replace(">", "> ").replace("-", "–")
@@ -584,6 +588,7 @@ def _band_name(band: str) -> str:
 
 
 def _title(result: xr.Dataset) -> str:
+    """Return the first line: what it is, and whether it is simulated."""
     drivers = [result.attrs[key] for key in ("driver", "driver2") if key in result.attrs]
     names = [DRIVERS[name].long_name if name in DRIVERS else name for name in drivers]
     title = f"Occurrence of auroral forms by {' and '.join(names)}"
@@ -595,6 +600,7 @@ def _title(result: xr.Dataset) -> str:
 
 
 def _subtitle(result: xr.Dataset, bands: Sequence[str], *, interval: bool) -> str:
+    """Return the second line: which data, paired and selected how, with which interval."""
     attrs, parameters = result.attrs, _parameters(result)
     parts = []
     if "start" in attrs:
@@ -667,6 +673,7 @@ def _notes(
 
 
 def _outside(result: xr.Dataset, row: int) -> str:
+    """Return a row that has no place on the axis, in words."""
     name = str(result["bin"].to_numpy()[row])
     if name == "below":
         return f"below {_minus(float(result['upper'][row]))}"
@@ -721,7 +728,7 @@ _SUPPORT_HEIGHT = {"exposure": 15.0, "availability": 9.0}
 def _draw_support(result: xr.Dataset, ax: Axes, axis: _Axis, what: str, band: str) -> None:
     """Draw what the rates rest on: exposure and nights, or availability."""
 
-    def read(name: str) -> Array:
+    def along(name: str) -> Array:
         part = _read(result, name, band)
         part = part.isel(label=0) if "label" in part.dims else part
         values: Array = part.to_numpy()[axis.rows].astype(float)
@@ -729,11 +736,11 @@ def _draw_support(result: xr.Dataset, ax: Axes, axis: _Axis, what: str, band: st
 
     thin: dict[str, Any] = {"baseline": None, "color": _DARK, "linewidth": 0.9}
     if what == "availability":
-        ax.stairs(100 * read("availability"), axis.edges, label="_availability", **thin)
+        ax.stairs(100 * along("availability"), axis.edges, label="_availability", **thin)
         ax.set_ylim(0, 110)
         ax.yaxis.set_major_locator(MultipleLocator(50))
         return
-    seen, nights = read(_exposure(result, band)), read("nights")
+    seen, nights = along(_exposure(result, band)), along("nights")
     ax.set_yscale("log")
     # Half a unit is nothing on a logarithmic axis.
     ax.stairs(seen, axis.edges, baseline=0.5, fill=True, color="0.82", label="_exposure")
@@ -932,6 +939,7 @@ def _set_dial(ax: Axes, driver: str) -> None:
 
 
 def _set_map_axes(ax: Axes, axes: Sequence[_Axis], room: float) -> None:
+    """Set both axes of a map; IMF components have equal scales."""
     if ax.name == "polar":
         _set_dial(ax, axes[0].driver)
         if axes[1].driver == "mlat":
@@ -949,6 +957,7 @@ def _set_map_axes(ax: Axes, axes: Sequence[_Axis], room: float) -> None:
 
 
 def _plain(ax: Axes) -> None:
+    """Reduce Axes to the two axes and light lines across."""
     ax.tick_params(labelsize=_TEXT, width=0.6, length=2.5)
     ax.spines[:].set_linewidth(0.6)
     ax.spines[["top", "right"]].set_visible(False)
@@ -957,6 +966,7 @@ def _plain(ax: Axes) -> None:
 
 
 def _write_on(write: Any, text: str, **options: Any) -> None:
+    """Call a setter of text in the common size."""
     write(text, **({"fontsize": _TEXT} | options))
 
 
@@ -998,6 +1008,7 @@ def _legend(
 
 
 def _new_figure(width: float, *, compress: bool = False) -> Figure:
+    """Return an empty figure of a column's width in mm."""
     engine = ConstrainedLayoutEngine(h_pad=0.03, w_pad=0.03, hspace=0.02, compress=compress)
     return Figure(figsize=(width / 25.4, 4.0), layout=engine)
 

@@ -12,7 +12,8 @@ With driver :math:`x` and winter effect :math:`w`, the chance of the class in a 
           + \sigma_w w),
 
 with independent :math:`n` (white, by night), :math:`d` (first order, three nights), :math:`r`
-(27 nights) and :math:`w` (by winter), each of unit variance. The truth is the population rate in
+(recurring after 27 nights, with streams that come and go) and :math:`w` (by winter), each normal
+with unit variance. The truth is the population rate in
 the winters observed: the mean of :math:`p` over everything but :math:`w`, given the bin.
 
 Everything here is simulated.
@@ -196,14 +197,14 @@ def _counts(
         special.logit(scenario.weather) + 2.0 * autoregressive(rng, (runs, length), 2.0)
     )
     # Only what was seen counts from here on.
-    run, stretch = np.divmod(
+    night, stretch = np.divmod(
         np.flatnonzero(rng.random(driver.shape, dtype=np.float32) < clear[..., None]), _STRETCHES
     )
     when = (stretch + 0.5) / _STRETCHES - 0.5
-    seen = driver.reshape(-1, _STRETCHES)[run, stretch] + scenario.drift * when
-    logit = scenario.base + scenario.slope * seen - scenario.evening * when + state.ravel()[run]
+    seen = driver.reshape(-1, _STRETCHES)[night, stretch] + scenario.drift * when
+    logit = scenario.base + scenario.slope * seen - scenario.evening * when + state.ravel()[night]
     has_class = rng.random(seen.size, dtype=np.float32) < special.expit(logit)
-    cell = (run * _BINS + _bin(seen)) * hours + stretch * hours // _STRETCHES
+    cell = (night * _BINS + _bin(seen)) * hours + stretch * hours // _STRETCHES
     shape = (runs, length, _BINS, hours)
     size = int(np.prod(shape))
     exposure = np.bincount(cell, minlength=size).reshape(shape)
@@ -224,7 +225,8 @@ def _population(
     """Return the rate as a function of the winter effect, and the share of the frames.
 
     Every stretch is of a night of its own, so that all are independent: they tell more than as
-    many that follow one another.
+    many that follow one another. At any one time all that varies is normal, so that only the
+    sum of the variances matters.
 
     Returns
     -------
@@ -236,7 +238,6 @@ def _population(
     stretch = np.arange(_DRAWS) % _STRETCHES
     when = (stretch + 0.5) / _STRETCHES - 0.5
     driver = normal + scenario.drift * when
-    # At any one time all that varies is normal: only the sum of the variances matters.
     spread = np.hypot(np.hypot(scenario.night, scenario.days), scenario.rotation)
     logit = scenario.base + scenario.slope * driver - scenario.evening * when + spread * state
     cell = _bin(driver) * hours + stretch * hours // _STRETCHES

@@ -8,6 +8,7 @@ import pytest
 from scipy import special, stats
 
 from auroral_stats.errors import UsageError
+from auroral_stats.indices import load_kp
 from auroral_stats.nights import winter_of
 from auroral_stats.simulation import worlds as module
 from auroral_stats.simulation.worlds import SCENARIOS, autoregressive, simulate_worlds
@@ -53,13 +54,27 @@ def test_autoregressive_takes_a_memory_for_each_row():
 
 
 def test_rotation_recurs_after_27_nights():
-    made = module._rotation(np.random.default_rng(3), 5000, 81)
-    np.testing.assert_allclose(made[:, 27:], made[:, :-27], atol=1e-9)
+    made = module._rotation(np.random.default_rng(3), 5000, 81, 70.0)
     np.testing.assert_allclose(made.mean(axis=0), 0.0, atol=0.06)
-    np.testing.assert_allclose(made.var(axis=0), 1.0, atol=0.06)
-    # Two harmonics, 72 % and 28 % of the variance.
-    expected = 0.72 * np.cos(2 * np.pi / 3) + 0.28 * np.cos(4 * np.pi / 3)
-    assert correlation(made, 9) == pytest.approx(expected, abs=0.05)
+    np.testing.assert_allclose(made.var(axis=0), 1.0, atol=0.08)
+    for lag in (5, 9, 13, 27, 54):
+        turn = 2 * np.pi * lag / 27
+        expected = np.exp(-lag / 70) * (0.7 * np.cos(turn) + 0.3 * np.cos(2 * turn))
+        assert correlation(made, lag) == pytest.approx(expected, abs=0.04)
+    # A recurrence that keeps its phase is the same in every rotation.
+    made = module._rotation(np.random.default_rng(3), 50, 81, 1e9)
+    np.testing.assert_allclose(made[:, 27:], made[:, :-27], atol=0.01)
+
+
+def test_recurrence_fades_as_that_of_kp():
+    """From one rotation to the next, as Kp does after its trend over a year is taken away."""
+    kp = load_kp("2005-01-01", "2025-01-01", offline=True)["Kp"].to_series().resample("1D").mean()
+    anomaly = (kp - kp.rolling(365, center=True, min_periods=180).mean()).to_numpy()[None]
+    once, twice = correlation(anomaly, 27), correlation(anomaly, 54)
+    assert once > 0.25
+    assert twice / once == pytest.approx(np.exp(-27 / SCENARIOS[0].coherence), abs=0.07)
+    # Half a rotation and three nights beyond a night's memory are no recurrence.
+    assert abs(correlation(anomaly, 13)) < 0.1 * once + 0.02
 
 
 def test_each_nuisance_has_its_own_memory_in_the_counts(rough_truth):
@@ -71,7 +86,8 @@ def test_each_nuisance_has_its_own_memory_in_the_counts(rough_truth):
     assert memory(1, night=1.0) == pytest.approx(0.0, abs=0.04)
     assert 0.6 < memory(1, days=1.0) < np.exp(-1 / 3) + 0.03
     assert memory(27, days=1.0) == pytest.approx(0.0, abs=0.06)
-    assert memory(27, rotation=1.0) > 0.85
+    assert 0.55 < memory(27, rotation=1.0) < np.exp(-27 / 70) + 0.05
+    assert memory(27, rotation=1.0, coherence=1e6) > 0.85
     assert memory(9, rotation=1.0) < -0.3
     # Winters differ, so nights of one winter are alike whatever lies between them.
     assert memory(40, winter=1.0) > 0.85
@@ -81,7 +97,7 @@ def test_each_nuisance_has_its_own_memory_in_the_counts(rough_truth):
 @pytest.mark.parametrize(("share", "low", "high"), [(0.0, -0.05, 0.05), (1.0, 0.4, 0.6)])
 def test_driver_recurs_by_its_memory(share, low, high, rough_truth):
     """Half of the slow variance recurs after 27 nights, half of it fades in three."""
-    scenario = replace(QUIET, memory=share)
+    scenario = replace(QUIET, memory=share, coherence=1e6)
     made = simulate_worlds(scenario, worlds=300, nights=81, winters=1, seed=5)
     centre = np.array([-2, -1, -0.5, 0, 0.5, 1, 2])
     mean = ratio((made.exposure * centre).sum(axis=-1), made.exposure.sum(axis=-1))
@@ -89,24 +105,26 @@ def test_driver_recurs_by_its_memory(share, low, high, rough_truth):
 
 
 def by_quadrature(scenario, winter_variance):
-    """Return rate and share of each bin by integration: no random number, no shared code."""
-    phase = 2 * np.pi * np.arange(24) / 24
-    rotation = np.add.outer(1.2 * np.sin(phase), np.sqrt(0.56) * np.sin(phase)).ravel()
-    node, weight = np.polynomial.hermite_e.hermegauss(31)
-    variance = scenario.night**2 + scenario.days**2 + winter_variance * scenario.winter**2
-    state = np.add.outer(scenario.rotation * rotation, np.sqrt(variance) * node)
-    state_weight = np.broadcast_to(weight / weight.sum() / rotation.size, state.shape)
-    edges = np.array([-6, -1.5, -0.75, -0.25, 0.25, 0.75, 1.5, 6])
+    """Return rate and share of each bin by integration, without a random number.
+
+    The driver is standard normal, and what it leaves open normal with the sum of the variances.
+    """
+    variance = (
+        scenario.night**2
+        + scenario.days**2
+        + scenario.rotation**2
+        + winter_variance * scenario.winter**2
+    )
+    state = np.linspace(-8, 8, 801)
+    weight = stats.norm.pdf(state) / stats.norm.pdf(state).sum()
     rate, share = [], []
-    for low, high in pairwise(edges):
+    for low, high in pairwise([-8, -1.5, -0.75, -0.25, 0.25, 0.75, 1.5, 8]):
         x, step = np.linspace(low, high, 400, endpoint=False, retstep=True)
         x = x + step / 2
-        centre = np.sqrt(scenario.memory / 2) * rotation
-        density = stats.norm.pdf(x[:, None], centre, np.sqrt(1 - scenario.memory / 2)).mean(axis=1)
+        density = stats.norm.pdf(x)
         logit = scenario.base + scenario.slope * x
-        at = np.linspace(logit.min() - 0.1, logit.max() + 0.1, 60)
-        chance = [(special.expit(value + state) * state_weight).sum() for value in at]
-        rate.append(np.sum(density * np.interp(logit, at, chance)) / density.sum())
+        chance = special.expit(logit[:, None] + np.sqrt(variance) * state) @ weight
+        rate.append((density * chance).sum() / density.sum())
         share.append(density.sum() * step)
     return np.array(rate), np.array(share)
 
