@@ -110,6 +110,13 @@ def _split(text: str | None) -> list[str] | None:
     return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
 
 
+def _codes(text: str | None) -> list[str] | None:
+    codes = _split(text)
+    if codes == []:
+        raise UsageError("--sites is empty; 'auroral_stats sites' lists the codes.")
+    return codes
+
+
 @app.command("import-labels")
 def import_labels(
     table: Annotated[Path, typer.Argument(metavar="TABLE", help="CSV, CSV.gz or Parquet.")],
@@ -193,7 +200,7 @@ def join_command(
             labels,
             start=start,
             end=end,
-            sites=_split(sites),
+            sites=_codes(sites),
             omni=omni.value,
             offline=offline,
             progress=progress,
@@ -206,9 +213,10 @@ def join_command(
         markup=False,
     )
     if "missing_drivers" in data.attrs:
-        console.print(
-            f"without {data.attrs['missing_drivers']} (no files)", markup=False, soft_wrap=True
-        )
+        console.print(f"without {data.attrs['missing_drivers']}", markup=False, soft_wrap=True)
+    for key, value in data.attrs.items():
+        if str(key).endswith("_without"):
+            console.print(f"  {value}", markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -274,10 +282,10 @@ def occurrence(
     ] = Interval.jackknife,
     bootstrap: Annotated[int, typer.Option(metavar="N", help="Resamples.")] = 1000,
     seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
-    min_nights: Annotated[int, typer.Option(help="Gate: nights in a bin.")] = 20,
-    min_hours: Annotated[float, typer.Option(help="Gate: usable station-hours.")] = 10.0,
-    min_winters: Annotated[int, typer.Option(help="Gate: winters.")] = 2,
-    min_sites: Annotated[int, typer.Option(help="Gate: sites, where pooled.")] = 3,
+    min_nights: Annotated[int, typer.Option(min=0, help="Gate: nights in a bin.")] = 20,
+    min_hours: Annotated[float, typer.Option(min=0, help="Gate: usable station-hours.")] = 10.0,
+    min_winters: Annotated[int, typer.Option(min=0, help="Gate: winters.")] = 2,
+    min_sites: Annotated[int, typer.Option(min=0, help="Gate: sites, where pooled.")] = 3,
     standardise: Annotated[
         str | None,
         typer.Option(metavar="mlt,site", help="Hold the mix of these fixed in the rate itself."),
@@ -298,6 +306,10 @@ def occurrence(
     from auroral_stats.occurrence import occurrence as compute
 
     by = _items(by)
+    if not by:
+        raise UsageError("--by is empty; 'auroral_stats drivers' lists what it takes.")
+    if plot is not None and plot.suffix.lower() not in {".png", ".pdf", ".svg"}:
+        raise UsageError(f"--plot {plot}: expected a name that ends in .png, .pdf or .svg.")
     joined_options = {"--labels": labels, "--omni": omni}
     given = [name for name, value in joined_options.items() if value is not None]
     if data is not None and given:
@@ -321,7 +333,7 @@ def occurrence(
     }
     with _progress() as progress:
         if data is not None:
-            joined = _select(data, start, end, _split(sites))
+            joined = _select(data, start, end, _codes(sites))
         elif labels is not None:
             from auroral_stats.join import join
 
@@ -330,7 +342,7 @@ def occurrence(
                 drivers=by,
                 start=start,
                 end=end,
-                sites=_split(sites),
+                sites=_codes(sites),
                 omni=(omni or Cadence.one).value,
                 offline=offline,
                 progress=progress,
@@ -339,8 +351,10 @@ def occurrence(
             raise UsageError("give --labels STORE, or --data FILE from auroral_stats join.")
         progress("Computing rates")
         result = compute(joined, by, **options)
+    written = _save(result, csv=csv, json=json, nc=nc, plot=plot)
     _show(result)
-    _save(result, csv=csv, json=json, nc=nc, plot=plot)
+    for path in written:
+        _console().print(f"wrote {path}", markup=False, soft_wrap=True)
 
 
 def _items(values: Sequence[str] | None) -> list[str]:
@@ -407,23 +421,17 @@ def _show(result: xr.Dataset) -> None:
 
 def _save(
     result: xr.Dataset, *, csv: Path | None, json: Path | None, nc: Path | None, plot: Path | None
-) -> None:
+) -> list[Path]:
+    """Write the files asked for, before anything is printed that a closed pipe could cut off."""
     from auroral_stats import tables
 
-    console = _console()
-    for path, write in (
-        (csv, tables.write_csv),
-        (json, tables.write_json),
-        (nc, tables.write_netcdf),
-    ):
-        if path is not None:
-            console.print(f"wrote {write(result, path)}", markup=False, soft_wrap=True)
+    kinds = ((csv, tables.write_csv), (json, tables.write_json), (nc, tables.write_netcdf))
+    written = [write(result, path) for path, write in kinds if path is not None]
     if plot is not None:
         from auroral_stats import plots
 
-        console.print(
-            f"wrote {plots.save_figure(plots.figure(result), plot)}", markup=False, soft_wrap=True
-        )
+        written.append(plots.save_figure(plots.figure(result), plot))
+    return written
 
 
 @app.command()
@@ -489,13 +497,13 @@ def demo(
     app(arguments, prog_name="auroral_stats", standalone_mode=False)
 
 
-def _spread(arguments: Sequence[str]) -> list[str]:
+def _spread(arguments: Sequence[str], options: set[str]) -> list[str]:
     """Let one ``--label`` or ``--probability`` take several values, as in ``--label arc clear``."""
     spread: list[str] = []
     option = None
     fresh = False
     for argument in arguments:
-        if argument in {"--label", "--probability"}:
+        if argument in options:
             option, fresh = argument, True
         elif argument.startswith("-"):
             option = None
@@ -512,6 +520,10 @@ def _belongs(option: str, argument: str) -> bool:
     return option == "--label" or "=" in argument
 
 
+def _first(arguments: Sequence[str]) -> str:
+    return arguments[0] if arguments else ""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line.
 
@@ -526,13 +538,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 for success, 1 for failure, 2 for a mistake in the arguments.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    if given[:1] in (["occurrence"], ["import-labels"]):
-        given = _spread(given)
+    # In import-labels --label names one column, and a word after it is the table.
+    several = {"occurrence": {"--label"}, "import-labels": {"--probability"}}
+    given = _spread(given, several.get(_first(given), set()))
     try:
         app(given, prog_name="auroral_stats")
     except AuroralStatsError as error:
         typer.echo(f"error: {error}", err=True)
         return error.exit_code
+    except (OSError, MemoryError) as error:
+        typer.echo(f"error: {str(error) or 'not enough memory'}", err=True)
+        return 1
     except SystemExit as done:
         return done.code if isinstance(done.code, int) else int(done.code is not None)
     return 0

@@ -37,7 +37,9 @@ _UNITS = {"nT": ("nT", "nanotesla"), "km/s": ("km/s", "km s-1", "km s^-1")}
 
 
 def _check(name: str, value: ArrayLike | xr.DataArray, units: str) -> None:
-    """Refuse a DataArray whose own attributes say that it is something else."""
+    """Refuse a velocity component, and a DataArray that says that it is something else."""
+    if name == "v" and np.any(np.asarray(value) < 0):
+        raise DataError("v is negative; expected the flow speed (km/s), not its component Vx.")
     if not isinstance(value, xr.DataArray):
         return
     given = value.attrs.get("units")

@@ -27,6 +27,7 @@ from auroral_stats.uncertainty import (
 __all__ = [
     "INTERVALS",
     "MIN_WINTERS",
+    "at_the_edge",
     "bootstrap_interval",
     "climatological_interval",
     "clopper_pearson_interval",
@@ -129,10 +130,12 @@ def bootstrap_interval(
     Raises
     ------
     UsageError
-        If there are fewer than 100 resamples.
+        If there are fewer than 100 or more than 100,000 resamples, or the seed is negative.
     """
-    if resamples < 100:
-        raise UsageError(f"--bootstrap {resamples}: expected at least 100 resamples.")
+    if not 100 <= resamples <= 100_000:
+        raise UsageError(f"--bootstrap {resamples}: expected 100 to 100,000 resamples.")
+    if seed < 0:
+        raise UsageError(f"--seed {seed}: expected 0 or more.")
     events, exposure = np.broadcast_arrays(events, exposure)
     number = events.shape[0]
     if number < MIN_CLUSTERS:
@@ -276,16 +279,31 @@ def rate_interval(
         "jeffreys": jeffreys_interval,
     }
     if method in frame_methods:
-        return frame_methods[method](events.sum(axis=0), exposure.sum(axis=0))
+        low, high = frame_methods[method](events.sum(axis=0), exposure.sum(axis=0))
+        enough = (exposure > 0).sum(axis=0) >= MIN_CLUSTERS
+        return np.where(enough, low, np.nan), np.where(enough, high, np.nan)
     if method != "jackknife":
         raise UsageError(f"--interval {method!r}: expected one of {', '.join(INTERVALS)}.")
     block = block_of(night)
     blocks = leave_one_out(by_cluster(events, block), by_cluster(exposure, block))
     low, high = jackknife_interval([leave_one_out(events, exposure), blocks])
-    return _at_the_edge(low, high, events, exposure)
+    return at_the_edge(low, high, events, exposure)
 
 
-def _at_the_edge(low: Array, high: Array, events: Array, exposure: Array) -> tuple[Array, Array]:
+def at_the_edge(low: Array, high: Array, events: Array, exposure: Array) -> tuple[Array, Array]:
+    """Replace limits where there is no event, or nothing but events.
+
+    Parameters
+    ----------
+    low, high : ndarray, (...)
+        Limits that rest on the spread between nights, of which there is none then.
+    events, exposure : ndarray, (night, ...)
+
+    Returns
+    -------
+    low, high : ndarray, (...)
+        Clopper-Pearson's for the effective number of nights, from three nights on.
+    """
     total, frames = events.sum(axis=0), exposure.sum(axis=0)
     edge = (frames > 0) & ((total == 0) | (total == frames))
     edge &= (exposure > 0).sum(axis=0) >= MIN_CLUSTERS

@@ -130,10 +130,11 @@ def join(
                 )
             progress(f"Reading {_TITLES[origin]}")
             part = _load(origin, names, driver_periods(time), omni, offline, root)
-        except ArchiveError:
-            if drivers is not None:
+        except ArchiveError as error:
+            if drivers is not None or origin == "omni":
                 raise
             missing += names
+            attrs[f"{origin}_without"] = str(error)
             continue
         flags[_TITLES[origin]] = is_simulated(part.attrs)
         cadences[str(part[names[0]].dims[0])] = int(part.attrs["cadence_minutes"])
@@ -247,10 +248,11 @@ def save_joined(data: xr.Dataset, out: str | Path) -> Path:
             else:
                 data.to_netcdf(staged, encoding=_compressed(data))
             _swap(staged, out, Path(folder) / "before")
-    except OSError as error:
+    except (OSError, RuntimeError) as error:
+        # The netCDF library reports a full disk as a RuntimeError.
+        reason = getattr(error, "strerror", None) or error
         raise ArchiveError(
-            f"{out}: cannot be written ({error.strerror or error}); "
-            "choose another place with --out."
+            f"{out}: cannot be written ({reason}); choose another place with --out."
         ) from error
     return out
 
@@ -260,6 +262,8 @@ def _swap(staged: Path, out: Path, before: Path) -> None:
     if not out.is_dir():
         staged.replace(out)
         return
+    if not (out / "frames" / ".zarray").is_file():
+        raise IsADirectoryError(21, "a folder that auroral_stats join did not write", str(out))
     out.replace(before)
     try:
         staged.replace(out)
@@ -318,7 +322,18 @@ def open_joined(path: str | Path) -> xr.Dataset:
             "file that auroral_stats join wrote."
         ) from error
     needed = {"frames", "sun_elevation", "moon_elevation", "moon_illumination", "mlt", "mlat"}
-    lacking = sorted(needed - set(map(str, data.variables)))
+    needed |= {"time", "site", "label", "attribute 'simulated'"}
+    held = set(map(str, data.variables))
+    if "simulated" in data.attrs:
+        held.add("attribute 'simulated'")
+    lacking = sorted(needed - held)
+    lacking += [
+        f"attribute 'cadence_minutes' of {name}"
+        for name in ("driver_time", "hour_time", "kp_time")
+        if name in data.dims and "cadence_minutes" not in data[name].attrs
+    ]
+    if not lacking and not all(data.sizes[name] for name in ("time", "site", "label")):
+        lacking = ["frames at any minute"]
     if lacking:
         raise DataError(
             f"{path}: lacks {', '.join(lacking)}; expected a file that auroral_stats join wrote."
@@ -357,7 +372,7 @@ def select_frames(
     """
     if sites is not None:
         there = [str(code) for code in data["site"].to_numpy()]
-        wanted = [code.lower() for code in sites]
+        wanted = list(dict.fromkeys(code.strip().lower() for code in sites))
         lacking = [code for code in wanted if code not in there]
         if lacking:
             raise UsageError(

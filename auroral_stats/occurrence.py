@@ -27,7 +27,14 @@ from auroral_stats.rates import RateOptions, has_value, plain_rate, rates, wrap
 from auroral_stats.sites import band
 from auroral_stats.standardise import standardised_rates, stratum_of
 
-__all__ = ["DENOMINATORS", "HEADLINE_LABELS", "Gate", "occurrence", "occurrence_of_cells"]
+__all__ = [
+    "DENOMINATORS",
+    "HEADLINE_LABELS",
+    "MIN_WEIGHT",
+    "Gate",
+    "occurrence",
+    "occurrence_of_cells",
+]
 
 Moon = Literal["down", "any"]
 
@@ -37,6 +44,9 @@ DENOMINATORS = {
     "all": "N(class, bin) / N(dark, bin): includes cloud and moonlight, so it maps the weather too",
     "reverse": "N(class, bin) / N(class): how the frames of a form are shared out among the bins",
 }
+
+#: A standardised rate whose strata hold less of the weight speaks for another mix: it is masked.
+MIN_WEIGHT = 0.8
 
 #: What ``--label`` means if it is not given.
 HEADLINE_LABELS = (*AURORAL, "clear")
@@ -192,9 +202,14 @@ _CARRIED = ("labels_", "model_", "omni_", "hourly_", "kp_")
 
 
 def _site_mlat(data: xr.Dataset) -> dict[str, float]:
-    """Return the mean AACGM latitude of each site over the minutes of the data."""
-    mean = data["mlat"].mean("time")
-    return dict(zip(map(str, data["site"].to_numpy()), mean.to_numpy().astype(float), strict=True))
+    """Return the mean AACGM latitude of each site over the minutes with frames of its own."""
+    mean = {}
+    for position, site in enumerate(map(str, data["site"].to_numpy())):
+        seen = data["frames"].isel(site=position).any("label").to_numpy()
+        # float32 sums of a million latitudes drift by a degree.
+        latitude = data["mlat"].isel(site=position).to_numpy()[seen].astype(np.float64)
+        mean[site] = float(latitude.mean()) if latitude.size else float("nan")
+    return mean
 
 
 def occurrence_of_cells(
@@ -226,6 +241,7 @@ def occurrence_of_cells(
         As :func:`occurrence`, without attributes.
     """
     _check_options(labels, denominator, moon, interval)
+    _check_standardise(cells, standardise, denominator, interval)
     gate = gate or Gate()
     options = RateOptions(tuple(labels), denominator, interval, bootstrap, seed)
     dark = cells.where(~cells.data["moonlit"].to_numpy())
@@ -243,17 +259,51 @@ def occurrence_of_cells(
         strata = list(standardise) or ([] if by_place else ["site", "mlt"])
         if strata:
             result = _with_standardised(result, chosen, strata, tuple(labels))
-    elif standardise:
+    if standardise:
+        result = _headline_standardised(result)
+    if site_mlat is not None:
+        result = _with_bands(result, chosen, options, gate, site_mlat, standardise)
+    return result
+
+
+def _headline_standardised(result: xr.Dataset) -> xr.Dataset:
+    """Let the standardised rate be the rate, where the strata seen hold most of the weight."""
+    for ours, theirs in (("rate", ""), ("ci_low", "_low"), ("ci_high", "_high")):
+        result[f"crude_{ours}"] = result[ours]
+        result[ours] = result[f"rate_standardised{theirs}"]
+    low = (result["standardised_weight"] < MIN_WEIGHT).broadcast_like(result["masked"])
+    low = low.transpose(*result["masked"].dims)
+    result["masked"] = result["masked"] | low
+    reason = result["reason"].to_numpy().astype(object)
+    name = f"weight<{MIN_WEIGHT}"
+    joined = np.where(reason == "", name, reason + "; " + name)
+    result["reason"] = (
+        result["reason"].dims,
+        np.where(low.to_numpy(), joined, reason).astype(str),
+    )
+    return result
+
+
+def _check_standardise(
+    cells: NightCells, standardise: Sequence[str], denominator: str, interval: str
+) -> None:
+    if not standardise:
+        return
+    if denominator != "usable":
         raise UsageError(
             f"--standardise needs --denominator usable; got {denominator}. Leave one of them out."
         )
-    if standardise:
-        for ours, theirs in (("rate", ""), ("ci_low", "_low"), ("ci_high", "_high")):
-            result[f"crude_{ours}"] = result[ours]
-            result[ours] = result[f"rate_standardised{theirs}"]
-    if site_mlat is not None:
-        result = _with_bands(result, chosen, options, gate, site_mlat)
-    return result
+    if interval != "jackknife":
+        raise UsageError(
+            f"--standardise has jackknife intervals only; got --interval {interval}. "
+            "Leave one of them out."
+        )
+    itself = {pairing.driver.name for pairing in cells.pairings} & set(standardise)
+    if itself:
+        raise UsageError(
+            f"--standardise {', '.join(sorted(itself))} would hold fixed what --by varies; "
+            "choose another stratum."
+        )
 
 
 def _check_options(labels: Sequence[str], denominator: str, moon: str, interval: str) -> None:
@@ -344,7 +394,18 @@ def _with_standardised(
 
 
 #: Variables that are given for each latitude band.
-_BY_BAND = ("rate", "ci_low", "ci_high", "events", "exposure", "nights", "masked", "reason")
+_BY_BAND = (
+    "rate",
+    "ci_low",
+    "ci_high",
+    "events",
+    "exposure",
+    "nights",
+    "usable_hours",
+    "availability",
+    "masked",
+    "reason",
+)
 
 
 def _with_bands(
@@ -353,6 +414,7 @@ def _with_bands(
     options: RateOptions,
     gate: Gate,
     site_mlat: dict[str, float],
+    standardise: Sequence[str],
 ) -> xr.Dataset:
     """Add the rates of each latitude band, where the sites lie in more than one."""
     if any(pairing.driver.name in {"site", "mlat"} for pairing in cells.pairings):
@@ -360,14 +422,19 @@ def _with_bands(
     sites = [str(name) for name in cells.data["site"].to_numpy()]
     of_site = np.array([band(site_mlat[name]) for name in sites])
     of_cell = of_site[cells.data["site_index"].to_numpy()]
-    present = list(dict.fromkeys(of_site[np.argsort([site_mlat[name] for name in sites])]))
+    order = np.argsort([site_mlat[name] for name in sites])
+    present = list(dict.fromkeys(str(name) for name in of_site[order]))
     present = [name for name in present if (of_cell == name).any()]
     result.attrs["bands"] = ", ".join(present)
     if len(present) < 2:
         return result
     parts = []
     for name in present:
-        gated = _gated(cells.where(of_cell == name), options, gate)
+        part = cells.where(of_cell == name)
+        gated = _gated(part, options, gate)
+        if standardise:
+            gated = _with_standardised(gated, part, standardise, options.labels)
+            gated = _headline_standardised(gated)
         parts.append(gated[list(_BY_BAND)].rename({key: f"band_{key}" for key in _BY_BAND}))
     bands = xr.concat(parts, dim="band", coords="minimal", compat="override").assign_coords(
         band=present

@@ -18,6 +18,7 @@ from auroral_stats.labels import CLASSES, USABLE
 from auroral_stats.nights import NightCells, night_tensor, winter_of
 from auroral_stats.pairing import USABLE_INDEX
 from auroral_stats.uncertainty import (
+    MIN_CLUSTERS,
     Replicates,
     block_of,
     by_cluster,
@@ -275,9 +276,12 @@ def _ratio_of_rates(events: Array, exposure: Array, events0: Array, exposure0: A
     value = divide(*totals)
     without = divide(*[total - a for total, a in zip(totals, four, strict=True)])
     df = np.minimum(effective_clusters(events, exposure), effective_clusters(events0, exposure0))
+    # An estimate that does not exist without one of its clusters, or that rests on one or two of
+    # them, has no interval, however many clusters the other rate has.
+    few = [(n > 0).sum(axis=0) < MIN_CLUSTERS for n in (exposure, exposure0)]
     return Replicates(
         value=value,
-        without=np.where(np.isfinite(without), without, value),
+        without=np.where(few[0] | few[1], np.nan, without),
         present=(exposure > 0) | (exposure0 > 0),
         df=df - 1,
     )

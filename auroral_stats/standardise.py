@@ -20,6 +20,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from auroral_stats.errors import UsageError
+from auroral_stats.intervals import at_the_edge
 from auroral_stats.uncertainty import (
     Replicates,
     block_of,
@@ -136,7 +137,14 @@ def standardised_rates(
             for cluster in levels
         ]
         rate[:, label] = made[0].value
-        low[:, label], high[:, label] = jackknife_interval(made)
+        limits = jackknife_interval(made)
+        by_night = [
+            np.bincount(levels[0] * rows + row, values, minlength=(levels[0].max() + 1) * rows)
+            .astype(float)
+            .reshape(-1, rows)
+            for values in (events[:, label], exposure)
+        ]
+        low[:, label], high[:, label] = at_the_edge(*limits, *by_night)
     return rate, low, high, weight
 
 
@@ -189,7 +197,7 @@ def _without_each(
     value = np.divide(top, bottom, out=np.full(rows, np.nan), where=bottom > 0)
     return Replicates(
         value=value,
-        without=np.where(np.isfinite(without), without, value),
+        without=without,
         present=frames_by_row > 0,
         df=effective_clusters(by_row, frames_by_row) - 1,
     )

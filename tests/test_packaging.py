@@ -27,7 +27,7 @@ LAYERS = {
     2: "bins counts coupling drivers label_import label_sorting label_table label_values",
     3: "join nights pairing",
     4: "intervals null occurrence rates standardise uncertainty",
-    5: "plots screen simulation tables",
+    5: "_figures plots screen simulation tables",
     6: "cli __main__",
 }
 LEVEL = {room: level for level, rooms in LAYERS.items() for room in rooms.split()}

@@ -1,0 +1,1 @@
+"""The inside of :mod:`auroral_stats.plots`."""
