@@ -18,6 +18,9 @@ from auroral_stats.errors import UsageError
 
 __all__ = ["Bins", "bins_from_categories", "bins_from_edges", "parse_bins", "quantile_bins"]
 
+#: Rows are numbered in 16 bits, and no table needs more.
+_MOST_BINS = 10_000
+
 
 @dataclass(frozen=True)
 class Bins:
@@ -33,8 +36,9 @@ class Bins:
         Increasing edges of the inner rows; empty for categories.
     categories : tuple
         Values of a categorical driver; empty for edges.
-    circular : bool
-        Whether the first and the last edge are the same direction; no row is then out of range.
+    period : float
+        Period of a direction or time of day, 0 for a plain number. If the edges go once round,
+        no row is out of range; otherwise what lies between the ends is `outside`.
     """
 
     labels: tuple[str, ...]
@@ -42,7 +46,7 @@ class Bins:
     upper: tuple[float, ...]
     edges: tuple[float, ...] = ()
     categories: tuple[str | float, ...] = ()
-    circular: bool = False
+    period: float = 0.0
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -81,18 +85,18 @@ class Bins:
             return rows
         values = values.astype(float, copy=False)
         edges = np.asarray(self.edges)
-        if self.circular:
-            # Wrap to [first, last): 180 degrees is -180, 24 h is 0 h.
-            period = edges[-1] - edges[0]
+        if self.period:
+            # Wrap to [first, first + period): 180 degrees is -180, 24 h is 0 h.
+            end = edges[0] + self.period
             values = np.where(
-                (values >= edges[0]) & (values < edges[-1]),
+                (values >= edges[0]) & (values < end),
                 values,
-                edges[0] + np.mod(values - edges[0], period),
+                edges[0] + np.mod(values - edges[0], self.period),
             )
-            values = np.where(values >= edges[-1], edges[0], values)
+            values = np.where(values >= end, edges[0], values)
         # side="right": a value equal to an edge belongs to the row above it.
         rows = np.searchsorted(edges, values, side="right").astype(np.int16)
-        if self.circular:
+        if self.period:
             rows -= 1
         rows[np.isnan(values)] = self.missing
         return rows
@@ -102,15 +106,16 @@ def _number(value: float) -> str:
     return f"{value:.10g}"
 
 
-def bins_from_edges(edges: Sequence[float], *, circular: bool = False) -> Bins:
+def bins_from_edges(edges: Sequence[float], *, period: float = 0.0) -> Bins:
     """Return half-open bins between increasing ``edges``.
 
     Parameters
     ----------
     edges : sequence of float
         At least two, finite, strictly increasing.
-    circular : bool, default False
-        Whether the last edge is the first again (degrees, hours).
+    period : float, default 0
+        Period of a circular quantity (360 degrees, 24 h), whose values are wrapped to begin at
+        the first edge.
 
     Returns
     -------
@@ -119,12 +124,15 @@ def bins_from_edges(edges: Sequence[float], *, circular: bool = False) -> Bins:
     Raises
     ------
     UsageError
-        If the edges do not increase or are too few.
+        If the edges do not increase, are too few or too many, or go round more than once.
 
     Examples
     --------
-    >>> bins_from_edges([0, 12, 24], circular=True).labels
+    >>> bins_from_edges([0, 12, 24], period=24).labels
     ('[0, 12)', '[12, 24)', 'missing')
+    >>> midnight = bins_from_edges([-6, 0, 6], period=24)
+    >>> [midnight.labels[row] for row in midnight.index([23.0, 1.0, 12.0])]
+    ['[-6, 0)', '[0, 6)', 'outside']
     """
     array = np.asarray(edges, dtype=float)
     if array.ndim != 1 or array.size < 2:
@@ -141,9 +149,22 @@ def bins_from_edges(edges: Sequence[float], *, circular: bool = False) -> Bins:
             f"bin edges must increase; {_number(array[at])} is followed by "
             f"{_number(array[at + 1])} in {','.join(map(_number, array))}."
         )
+    if array.size > _MOST_BINS:
+        raise UsageError(f"{array.size - 1} bins are too many; expected at most {_MOST_BINS}.")
+    span = float(array[-1] - array[0])
+    if period and span > period * (1 + 1e-9):
+        raise UsageError(
+            f"bins from {_number(array[0])} to {_number(array[-1])} go round more than once; "
+            f"expected at most {_number(period)} from the first edge to the last."
+        )
     inner = [f"[{_number(a)}, {_number(b)})" for a, b in pairwise(array)]
     lower, upper = list(array[:-1]), list(array[1:])
-    if not circular:
+    if period and np.isclose(span, period):
+        pass
+    elif period:
+        inner = [*inner, "outside"]
+        lower, upper = [*lower, array[-1]], [*upper, array[0] + period]
+    else:
         inner = ["below", *inner, "above"]
         lower = [-np.inf, *lower, array[-1]]
         upper = [array[0], *upper, np.inf]
@@ -152,7 +173,7 @@ def bins_from_edges(edges: Sequence[float], *, circular: bool = False) -> Bins:
         lower=(*map(float, lower), np.nan),
         upper=(*map(float, upper), np.nan),
         edges=tuple(map(float, array)),
-        circular=circular,
+        period=period,
     )
 
 
@@ -215,6 +236,8 @@ def parse_bins(text: str) -> tuple[float, ...]:
     if "," in text or len(numbers) != 3:
         raise UsageError(f"--bins={text}: {expected}.")
     low, high, step = numbers
+    if not np.isfinite((high - low) / step if step else np.nan):
+        raise UsageError(f"--bins={text}: STEP is too small for LO and HI; {expected}.")
     if step <= 0 or high <= low:
         raise UsageError(
             f"--bins={text}: HI must be above LO and STEP above zero, for bins increase."
@@ -258,8 +281,8 @@ def quantile_bins(values: ArrayLike, weights: ArrayLike, count: int) -> Bins:
     >>> quantile_bins([0.0, 1.0, 2.0, 3.0], [1, 1, 1, 1], 2).labels[1:-2]
     ('[0, 2)', '[2, 3.000000003)')
     """
-    if count < 2:
-        raise UsageError(f"--quantiles {count}: expected at least 2.")
+    if not 2 <= count <= 1000:
+        raise UsageError(f"--quantiles {count}: expected 2 to 1000.")
     flat = np.asarray(values, dtype=float).ravel()
     weight = np.asarray(weights, dtype=float).ravel()
     keep = np.isfinite(flat) & (weight > 0)

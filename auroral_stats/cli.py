@@ -195,6 +195,8 @@ def join_command(
     """Join labels, geometry and unlagged drivers in one file for many analyses."""
     from auroral_stats.join import join, save_joined
 
+    if out.suffix not in {".zarr", ".nc"}:
+        raise UsageError(f"--out {out}: expected a name that ends in .zarr or .nc.")
     with _progress() as progress:
         data = join(
             labels,

@@ -100,6 +100,11 @@ class Driver:
         return f"{self.long_name} ({self.units})" if self.units else self.long_name
 
     @property
+    def period(self) -> float:
+        """Period of a circular driver in its units, 0 for others."""
+        return self.edges[-1] - self.edges[0] if self.circular else 0.0
+
+    @property
     def causal(self) -> bool:
         """Whether the driver precedes the aurora by construction, as the solar wind does."""
         return self.kind == "solar wind"

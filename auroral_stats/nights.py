@@ -20,10 +20,9 @@ from numpy.typing import NDArray
 from auroral_stats.drivers import Driver
 from auroral_stats.errors import DataError
 from auroral_stats.labels import CLASSES
-from auroral_stats.pairing import USABLE_INDEX, Pairing, pair
+from auroral_stats.pairing import MOONLIT_ILLUMINATION, USABLE_INDEX, Pairing, pair
 
 __all__ = [
-    "MOONLIT_ILLUMINATION",
     "NIGHT_START_HOUR",
     "NightCells",
     "moonlit",
@@ -35,8 +34,6 @@ __all__ = [
 
 #: No site of the array is dark between 18:30 and 19:40 UT, so no night is cut at 19 UT.
 NIGHT_START_HOUR = 19
-#: The Moon is ignored while less of its disc than this is lit.
-MOONLIT_ILLUMINATION = 0.3
 
 
 @dataclass(frozen=True)
@@ -126,6 +123,7 @@ def night_cells(
     lag: int | None = None,
     window: int | None = None,
     max_sun_elevation: float | None = -12.0,
+    moon: str = "any",
 ) -> NightCells:
     """Add the frames up by night, site, MLT hour, driver bin and moonlight.
 
@@ -142,6 +140,8 @@ def night_cells(
         None for the defaults.
     max_sun_elevation : float or None
         Only minutes with the Sun at or below it (degrees); None for all.
+    moon : {"down", "any"}
+        Which minutes quantiles and coverage are for; the cells hold both kinds.
 
     Returns
     -------
@@ -154,7 +154,9 @@ def night_cells(
     DataError
         If the joined data lack something, or no minute is dark enough.
     """
-    paired = pair(data, by, bins=bins, lag=lag, window=window, max_sun_elevation=max_sun_elevation)
+    paired = pair(
+        data, by, bins=bins, lag=lag, window=window, max_sun_elevation=max_sun_elevation, moon=moon
+    )
     cells = xr.concat(
         list(
             _cells_by_site(
@@ -176,7 +178,7 @@ def night_cells(
             "check the times of the labels, or relax --max-sun-elevation."
         )
     result = NightCells(cells, tuple(pairing for pairing, _ in paired))
-    return replace(result, pairings=tuple(_with_coverage(result)))
+    return replace(result, pairings=tuple(_with_coverage(result, moon)))
 
 
 def _cells_by_site(
@@ -242,9 +244,11 @@ def _cells_by_site(
         )
 
 
-def _with_coverage(cells: NightCells) -> Iterator[Pairing]:
+def _with_coverage(cells: NightCells, moon: str) -> Iterator[Pairing]:
     """Fill in which share of the usable minutes has a value of each driver."""
     minutes = cells.data["usable_minutes"].to_numpy()
+    if moon == "down":
+        minutes = minutes * ~cells.data["moonlit"].to_numpy()
     along = np.unravel_index(cells.data["bin_index"].to_numpy(), cells.shape)
     total = minutes.sum()
     for pairing, row in zip(cells.pairings, along, strict=True):

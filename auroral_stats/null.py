@@ -102,8 +102,8 @@ def circular_shift_null(
     labels : sequence of str
         Usable classes.
     bins, lag, window, max_sun_elevation, moon, gate
-        As in :func:`auroral_stats.occurrence.occurrence`; the gate is applied anew for each
-        shift.
+        As in :func:`auroral_stats.occurrence.occurrence`. Of the gate, nights, effective nights,
+        nights with the class and winters are asked for anew at each shift.
     shifts : int
         Number of shifts to draw from those there are.
     seed : int
@@ -125,7 +125,13 @@ def circular_shift_null(
     if unknown:
         raise UsageError(f"labels {', '.join(unknown)}: expected any of {', '.join(USABLE)}.")
     ((pairing, _),) = pair(
-        data, by, bins=[bins], lag=lag, window=window, max_sun_elevation=max_sun_elevation
+        data,
+        by,
+        bins=[bins],
+        lag=lag,
+        window=window,
+        max_sun_elevation=max_sun_elevation,
+        moon=moon,
     )
     if pairing.cadence == 0:
         raise UsageError(
@@ -149,6 +155,9 @@ def circular_shift_null(
     )
     time, frames = _frames_by_minute(data, max_sun_elevation, moon)
     at = ((time - dense[0]) // np.timedelta64(1, "m")).astype(np.int64)
+    # What lies after the last whole year has no place on the circle.
+    within = at < 1440 * 365 * years
+    time, frames, at = time[within], frames[within], at[within]
     count = _Counter(time, frames, labels, len(pairing.bins), gate or Gate())
     statistic = count.largest(row[at])
     null = np.stack(

@@ -141,7 +141,13 @@ def occurrence(
         If the joined data lack what a driver needs, or no minute is dark enough.
     """
     cells = night_cells(
-        data, by, bins=bins, lag=lag, window=window, max_sun_elevation=max_sun_elevation
+        data,
+        by,
+        bins=bins,
+        lag=lag,
+        window=window,
+        max_sun_elevation=max_sun_elevation,
+        moon=moon,
     )
     for pairing in cells.pairings:
         if pairing.coverage == 0:

@@ -22,6 +22,7 @@ from auroral_stats.labels import CLASSES, USABLE
 __all__ = [
     "LOOK_BACK_MINUTES",
     "MIN_COVERAGE",
+    "MOONLIT_ILLUMINATION",
     "USABLE_INDEX",
     "Pairing",
     "driver_at",
@@ -31,6 +32,8 @@ __all__ = [
 
 #: Joined data hold drivers for this long before each frame; lag and window together fit in it.
 LOOK_BACK_MINUTES = 3 * 1440
+#: The Moon is ignored while less of its disc than this is lit.
+MOONLIT_ILLUMINATION = 0.3
 #: Share of the intervals of a window that must be present.
 MIN_COVERAGE = 0.75
 #: Where the usable classes stand among all.
@@ -226,8 +229,12 @@ def driver_at(data: xr.Dataset, driver: Driver, *, lag: int, window: int) -> xr.
     time = data["time"].to_numpy()
     attrs = {"units": driver.units, "long_name": driver.long_name}
     if driver.origin == "frames":
-        values = _frames_driver(data, driver)
-        return values.assign_attrs(attrs)
+        if len(driver.inputs) > 1:
+            raise UsageError(
+                f"driver {driver.name!r} comes with the frames and takes one input; "
+                f"got {', '.join(driver.inputs)}."
+            )
+        return xr.DataArray(driver.compute(_frames_driver(data, driver))).assign_attrs(attrs)
     dimension = _times_of(data, driver)
     times = data[dimension].to_numpy()
     cadence = int(data[dimension].attrs["cadence_minutes"])
@@ -235,6 +242,12 @@ def driver_at(data: xr.Dataset, driver: Driver, *, lag: int, window: int) -> xr.
     def at_minutes(values: NDArray[np.float64]) -> NDArray[np.float64]:
         return lagged(values, times, time, cadence=cadence, lag=lag, window=window)
 
+    apart = [name for name in driver.inputs if data[name].dims != (dimension,)]
+    if apart:
+        raise UsageError(
+            f"driver {driver.name!r} mixes inputs of different cadence: {', '.join(apart)} and "
+            f"{driver.inputs[0]}. Use inputs that come together."
+        )
     inputs = [data[name].to_numpy().astype(np.float64) for name in driver.inputs]
     if driver.average_inputs:
         result = driver.compute(*[at_minutes(values) for values in inputs])
@@ -266,6 +279,7 @@ def _bins(
     values: xr.DataArray,
     bins: Sequence[float] | int | None,
     max_sun_elevation: float | None,
+    moon: str,
 ) -> Bins:
     if isinstance(bins, int):
         if not driver.edges or driver.circular:
@@ -276,6 +290,9 @@ def _bins(
         exposure = data["frames"].sel(label=list(USABLE)).sum("label", dtype="int64")
         if max_sun_elevation is not None:
             exposure = exposure * (data["sun_elevation"] <= max_sun_elevation)
+        if moon == "down":
+            lit = data["moon_illumination"] >= MOONLIT_ILLUMINATION
+            exposure = exposure * ~((data["moon_elevation"] > 0) & lit)
         if "site" not in values.dims:
             exposure = exposure.sum("site")
         return quantile_bins(values.to_numpy(), exposure.transpose(*values.dims).to_numpy(), bins)
@@ -284,12 +301,9 @@ def _bins(
             raise UsageError(
                 f"--bins does not apply to {driver.name}, which is categorical; leave it out."
             )
-        period = driver.edges[-1] - driver.edges[0] if driver.circular else 0.0
-        # Edges that do not close the circle are ordinary bins, with rows for the rest.
-        closes = driver.circular and bool(np.isclose(bins[-1] - bins[0], period))
-        return bins_from_edges(bins, circular=closes)
+        return bins_from_edges(bins, period=driver.period)
     if driver.edges:
-        return bins_from_edges(driver.edges, circular=driver.circular)
+        return bins_from_edges(driver.edges, period=driver.period)
     if driver.categories:
         return bins_from_categories(driver.categories)
     found = np.unique(values.to_numpy())
@@ -304,6 +318,7 @@ def pair(
     lag: int | None = None,
     window: int | None = None,
     max_sun_elevation: float | None = None,
+    moon: str = "any",
 ) -> list[tuple[Pairing, NDArray[np.int16]]]:
     """Pair every site-minute with one or two drivers and find its bin.
 
@@ -319,7 +334,9 @@ def pair(
         Minutes, for the solar-wind drivers in ``by``, or for the indices if there are none;
         None for the defaults.
     max_sun_elevation : float, optional
-        Quantiles share out the usable frames with the Sun at or below it (degrees).
+    moon : {"down", "any"}
+        Quantiles share out the usable frames with the Sun at or below ``max_sun_elevation``
+        (degrees), without moonlit minutes if the Moon is to be down.
 
     Returns
     -------
@@ -354,7 +371,7 @@ def pair(
         given = (lag, window) if driver.kind == takes_lag else (None, None)
         cadence, driver_lag, driver_window = _pairing(data, driver, *given)
         values = driver_at(data, driver, lag=driver_lag, window=driver_window)
-        chosen = _bins(data, driver, values, spec, max_sun_elevation)
+        chosen = _bins(data, driver, values, spec, max_sun_elevation, moon)
         pairing = Pairing(driver, chosen, driver_lag, driver_window, cadence)
         made.append((pairing, _index_by_site(data, values, chosen)))
     return made

@@ -6,6 +6,7 @@ colours apart: numbers below the gate stand in parentheses.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,6 +73,42 @@ def describe_result(result: xr.Dataset) -> Iterator[Text]:
                 f"present for {100 * float(attrs[f'coverage{suffix}']):.0f} % of usable minutes"
             )
         yield Text(line)
+    yield Text(_what_is_shown(result))
+
+
+_OF = {
+    "usable": "of the frames that could show aurora",
+    "all": "of all dark frames",
+    "reverse": "of the frames of the class",
+}
+_INTERVAL_NOTES = {
+    "jackknife": "Intervals hold for the winters observed; other winters may differ by more.",
+    "bootstrap": "Intervals of resampled nights are too narrow where few nights hold the events.",
+    "cluster": "Cluster-robust intervals are too narrow where few nights hold the events.",
+    "climatological": "Intervals are for winters like these, from four winters on.",
+} | dict.fromkeys(
+    ("clopper", "wilson", "jeffreys"),
+    "Intervals take frames as independent, which they are not: far too narrow.",
+)
+
+
+def _parameters(result: xr.Dataset) -> dict[str, Any]:
+    return dict(json.loads(result.attrs["parameters"]))
+
+
+def _what_is_shown(result: xr.Dataset) -> str:
+    """Return one line on what the rates are of."""
+    chosen = _parameters(result)
+    sun = chosen["max_sun_elevation"]
+    parts = [
+        f"% {_OF[chosen['denominator']]}",
+        "any Sun" if sun is None else f"Sun <= {sun:g}",
+        "Moon down" if chosen["moon"] == "down" else "Moon up or down",
+        f"{chosen['interval']} interval",
+    ]
+    if chosen["standardise"]:
+        parts.append(f"standardised to {', '.join(chosen['standardise'])}")
+    return "; ".join(parts)
 
 
 def _percent(value: float) -> str:
@@ -150,6 +187,8 @@ def _rates_by_bin(result: xr.Dataset, title: str, prefix: str) -> Table:
 
 
 def _matrices(result: xr.Dataset) -> Iterator[Table | Text]:
+    if "," in result.attrs.get("bands", ""):
+        yield Text("All latitude bands pooled: --sites chooses stations of one band.")
     rows = result["exposure"].sum(["bin2", "label"]).to_numpy() > 0
     columns = result["exposure"].sum(["bin", "label"]).to_numpy() > 0
     if columns.sum() > _MAX_COLUMNS:
@@ -198,17 +237,10 @@ def notes_on(result: xr.Dataset) -> Iterator[Text]:
             f"{int(counted.sum())} rates in parentheses are below the gate "
             f"({'; '.join(names) or 'no frames'}): not results."
         )
-    if "missing" in result["bin"].to_numpy():
-        exposure = result["exposure"].isel(label=0)
-        share = float(exposure.sel(bin="missing").sum() / max(int(exposure.sum()), 1))
-        if share > 0.005:
-            yield Text(f"{100 * share:.0f} % of the exposure has no value of the driver.")
     for key, value in result.attrs.items():
         if key.endswith("_without"):
             yield Text(f"{key.removesuffix('_without')}: {value}")
-    yield Text(
-        "Intervals hold for the winters observed; other winters may differ by more.", style="dim"
-    )
+    yield Text(_INTERVAL_NOTES[_parameters(result)["interval"]], style="dim")
 
 
 def drivers_table() -> Table:

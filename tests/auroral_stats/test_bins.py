@@ -21,7 +21,7 @@ def test_rows_agree_with_a_loop(edges, values):
 
 @given(st.lists(finite, min_size=1))
 def test_circular_bins_have_no_outside(values):
-    bins = bins_from_edges([-180, -60, 60, 180], circular=True)
+    bins = bins_from_edges([-180, -60, 60, 180], period=360)
     wrapped = np.mod(np.array(values) + 180, 360) - 180
     rows = bins.index(values)
     assert (rows != bins.missing).all()
@@ -31,7 +31,7 @@ def test_circular_bins_have_no_outside(values):
 
 
 def test_circle_closes():
-    bins = bins_from_edges(range(25), circular=True)
+    bins = bins_from_edges(range(25), period=24)
     assert bins.index([24.0, 0.0, 23.999, -0.5]).tolist() == [0, 0, 23, 23]
     assert bins.index(np.float32([24.0])).tolist() == [0]
 
@@ -91,3 +91,14 @@ def test_quantiles_with_ties_have_fewer_bins():
     assert len(bins.edges) < 6
     with pytest.raises(UsageError, match="at least two different"):
         quantile_bins([1.0, 1.0], [1, 1], 2)
+
+
+def test_part_of_a_circle_is_wrapped():
+    """Midnight-centred local time: 23 h is -1 h, and noon is outside, on whichever side."""
+    for edges in ([-6, 0, 6], [18, 24, 30]):
+        bins = bins_from_edges(edges, period=24)
+        assert [bins.labels[row][:1] for row in bins.index([23.0, 1.0])] == ["[", "["]
+        assert bins.index([23.0, 1.0, 12.0, 7.0, 17.9, np.nan]).tolist() == [0, 1, 2, 2, 2, 3]
+        assert bins.labels[2:] == ("outside", "missing")
+    with pytest.raises(UsageError, match="go round more than once"):
+        bins_from_edges([0, 12, 25], period=24)

@@ -246,7 +246,13 @@ def test_help_is_fast_and_explains():
         (["--by", "Bz", "--start", "2020-01-01"], 1, ["2020-01-01"]),
         (["--by", "Bz", "--start", "2015-01-01", "--end", "2014-01-01"], 2, ["end"]),
         (["--by", "Bz", "--max-sun-elevation", "low"], 2, ["--max-sun-elevation low"]),
-        (["--by", "SYM_H"], 2, ["SYM_H"]),
+        (["--by", "SYM_H"], 2, ["hourly OMNI has no variable 'SYM_H'"]),
+        (["--by", ""], 2, ["--by is empty"]),
+        (["--by", "Bz", "--sites", ""], 2, ["--sites is empty"]),
+        (["--by", "Bz", "--plot", "x.gif"], 2, ["x.gif", ".png, .pdf or .svg"]),
+        (["--by", "Bz", "--interval", "bootstrap", "--seed", "-1"], 2, ["--seed -1"]),
+        (["--by", "Bz", "--bins=0:1:1e-320"], 2, ["STEP is too small"]),
+        (["--by", "mlt", "--bins=0:48:2"], 2, ["go round more than once"]),
     ],
 )
 def test_mistakes_get_one_clear_error(sample, capsys, arguments, status, words):
@@ -390,3 +396,32 @@ def test_usage_errors_exit_with_two(capsys):
         assert "Traceback" not in capsys.readouterr().err
     assert main(["--version"]) == 0
     assert capsys.readouterr().out.startswith("auroral_stats ")
+
+
+def test_table_may_stand_last(tmp_path):
+    table = tmp_path / "mine.csv"
+    table.write_text("time,site,label\n2014-03-10T06:00:00,gill,arc\n")
+    assert run("import-labels", "--out", tmp_path / "store", *COLUMNS, table) == 0
+
+
+def test_screen_says_what_the_rates_are_of(sample, capsys):
+    arguments = ["occurrence", "--by", "Kp", "--labels", sample]
+    assert run(*arguments) == 0
+    screen = " ".join(capsys.readouterr().out.split())
+    assert "could show aurora; Sun <= -12; Moon down; jackknife interval" in screen
+    assert "hold for the winters observed" in screen
+    assert run(*arguments, "--denominator", "all", "--moon", "any", "--interval", "wilson") == 0
+    screen = " ".join(capsys.readouterr().out.split())
+    assert "of all dark frames; Sun <= -12; Moon up or down; wilson interval" in screen
+    assert "hold for the winters observed" not in screen
+
+
+def test_files_are_written_before_the_screen_is(sample, tmp_path):
+    out = tmp_path / "rates.csv"
+    command = [sys.executable, "-m", "auroral_stats", "occurrence", "--by", "mlt"]
+    command += ["--labels", str(sample), "--csv", str(out)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as run_:
+        assert run_.stdout is not None
+        run_.stdout.close()
+        run_.wait()
+    assert len(out.read_text().splitlines()) > 90

@@ -167,3 +167,11 @@ def test_own_driver_is_one_entry():
             register_driver(own)
     finally:
         del drivers.DRIVERS["twice"]
+
+
+def test_a_velocity_component_is_no_speed():
+    for function, arguments in ((newell, (-3.8, -0.1)), (milan, (-3.8, -0.1)), (vbs, (-0.1,))):
+        with pytest.raises(DataError, match="not its component Vx"):
+            function(-351.1, *arguments)
+        with pytest.raises(DataError, match="not its component Vx"):
+            function(np.array([400.0, -351.1]), *[np.full(2, a) for a in arguments])

@@ -135,3 +135,25 @@ def test_real_and_simulated_drivers_do_not_meet(sample, monkeypatch):
     monkeypatch.setattr(room, "load_kp", real)
     with pytest.raises(DataError, match="Kp is not"):
         join(sample, drivers=["Kp"])
+
+
+def test_a_site_named_twice_counts_once(data):
+    once = select_frames(data, sites=["gill"])
+    xr.testing.assert_identical(select_frames(data, sites=["gill", "GILL", " gill"]), once)
+
+
+@pytest.mark.parametrize("name", ["joined.nc", "joined.zarr"])
+def test_a_folder_that_is_not_ours_is_never_replaced(data, tmp_path, name):
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "thesis.txt").write_text("years of work")
+    with pytest.raises(ArchiveError, match="a folder that auroral_stats join did not write"):
+        save_joined(data.isel(time=slice(0, 10)), tmp_path / name)
+    assert (tmp_path / name / "thesis.txt").read_text() == "years of work"
+    assert [p.name for p in tmp_path.iterdir()] == [name]
+
+
+def test_data_without_the_flag_are_refused(data, tmp_path):
+    bare = data.isel(time=slice(0, 10)).drop_attrs(deep=False)
+    bare.to_netcdf(tmp_path / "bare.nc")
+    with pytest.raises(DataError, match="lacks attribute 'simulated'"):
+        open_joined(tmp_path / "bare.nc")

@@ -381,3 +381,56 @@ def test_other_intervals_change_only_the_interval(joined, interval):
         not np.allclose(default["ci_low"].where(both), other["ci_low"].where(both), equal_nan=True)
         or not both.any()
     )
+
+
+def test_one_night_has_no_risk_ratio_interval(joined_maker):
+    """A bin seen in one night rests on one cluster, however many nights the others have."""
+    data = joined_maker(nights=40)
+    night = data["driver_time"].to_numpy().astype("M8[D]") == np.datetime64("2013-12-20")
+    data["Bz"][:] = np.where(night, 5.0, -1.0)
+    result = occurrence(data, "Bz", bins=[[-2.0, 2.0, 6.0]], moon="any", window=0, gate=OPEN)
+    cell = result.sel(bin="[2, 6)")
+    assert int(cell["nights"].max()) == 1
+    assert np.isfinite(cell["risk_ratio"]).all()
+    for name in ("ci_low", "risk_ratio_low", "risk_ratio_high", "lift_low", "lift_high"):
+        assert np.isnan(cell[name]).all(), name
+
+
+def test_quantiles_share_out_what_is_selected(joined):
+    for moon in ("down", "any"):
+        result = occurrence(joined, "Bz", bins=[4], lag=0, window=0, moon=moon)
+        exposure = result["exposure"].isel(label=0).to_numpy()[1:-2]
+        assert exposure.size == 4
+        assert exposure.max() / exposure.min() < 1.05
+
+
+def test_standardised_headline_has_its_own_rules(joined):
+    for more, message in (
+        ({"interval": "clopper"}, "jackknife intervals only"),
+        ({"standardise": ["mlt"], "by": "mlt"}, "would hold fixed what --by varies"),
+    ):
+        options = {"by": "Bz", "standardise": ["site"]} | more
+        with pytest.raises(UsageError, match=message):
+            occurrence(joined, options.pop("by"), **options)
+    result = occurrence(joined, "Bz", standardise=["site"], labels=["arc"])
+    assert "band_rate" in result
+    crude = occurrence(joined, "Bz", labels=["arc"])
+    assert not np.allclose(result["band_rate"], crude["band_rate"], equal_nan=True)
+    low = result["standardised_weight"] < 0.8
+    assert low.any()
+    assert result["masked"].where(low, True).all()
+    assert "weight<0.8" in str(result["reason"].where(low, "").to_numpy().ravel())
+
+
+def test_latitude_of_a_site_is_not_a_running_float32_sum():
+    from auroral_stats.occurrence import _site_mlat
+
+    size = 1_000_000
+    big = xr.Dataset(
+        {
+            "frames": (("time", "site", "label"), np.ones((size, 1, 6), np.uint8)),
+            "mlat": (("time", "site"), np.full((size, 1), 61.9, np.float32)),
+        },
+        coords={"time": np.arange(size), "site": ["gill"], "label": list(CLASSES)},
+    )
+    assert _site_mlat(big)["gill"] == pytest.approx(61.9, abs=1e-4)

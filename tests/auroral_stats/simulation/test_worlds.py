@@ -173,11 +173,14 @@ def test_truth_follows_the_winters_of_each_world():
 
 
 def test_uneven_winters_are_weighed_by_their_nights():
-    scenario = replace(QUIET, winter=3.0)
-    made = simulate_worlds(scenario, worlds=400, nights=11, winters=5, seed=9)
-    assert np.bincount(winter_of(made.night) - 2010).tolist() == [3, 2, 2, 2, 2]
-    rate = nightly(made)
-    assert np.nanmean(rate) == pytest.approx(made.truth.mean(), abs=0.02)
+    scenario = replace(QUIET, winter=3.0, weather=0.999999)
+    made = simulate_worlds(scenario, worlds=400, nights=7, winters=5, seed=9)
+    assert np.bincount(winter_of(made.night) - 2010).tolist() == [2, 2, 1, 1, 1]
+    seen = made.events.sum(axis=(1, 2)) / made.exposure.sum(axis=(1, 2))
+    # 420 stretches of a chance near 0 or 1 leave 2 %; equal weights would be off by 3 % more.
+    error = seen - made.truth.mean(axis=1)
+    assert np.sqrt((error**2).mean()) < 0.022
+    assert error.mean() == pytest.approx(0.0, abs=0.004)
 
 
 def test_counts_nights_and_weather(rough_truth):
