@@ -163,4 +163,12 @@ def write_netcdf(result: xr.Dataset, path: str | Path) -> Path:
     ArchiveError
         If it cannot be written; nothing is left behind.
     """
-    return write_whole(path, lambda file: result.to_netcdf(file, engine="netcdf4"))
+    return write_whole(path, lambda file: _to_netcdf(result, file))
+
+
+def _to_netcdf(result: xr.Dataset, file: Path) -> None:
+    try:
+        result.to_netcdf(file, engine="netcdf4")
+    except RuntimeError as error:
+        # This is how the netCDF library reports a full disk.
+        raise OSError(str(error)) from error

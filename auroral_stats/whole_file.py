@@ -82,11 +82,9 @@ def write_whole(path: str | Path, write: Callable[[Path], Any]) -> Path:
     try:
         with staged_beside(path) as staged:
             write(staged)
-    except (OSError, RuntimeError) as error:
-        # The netCDF library reports a full disk as a RuntimeError.
-        reason = getattr(error, "strerror", None) or error
+    except OSError as error:
         raise ArchiveError(
-            f"{path}: cannot be written ({reason}); choose another place."
+            f"{path}: cannot be written ({error.strerror or error}); choose another place."
         ) from error
     return path
 
