@@ -304,7 +304,8 @@ def occurrence(
     far it would move with other nights. Rates that rest on too little (the gate) are shown in
     parentheses and are grey in the figure; files keep their numbers with masked = True.
     """
-    from auroral_stats.occurrence import HEADLINE_LABELS, Gate
+    from auroral_stats.drivers import find_driver
+    from auroral_stats.occurrence import HEADLINE_LABELS, Gate, check_options
     from auroral_stats.occurrence import occurrence as compute
 
     by = _items(by)
@@ -333,6 +334,9 @@ def occurrence(
         "gate": Gate(min_nights, min_hours, min_winters, min_sites),
         "standardise": _split(standardise) or (),
     }
+    for name in by:
+        find_driver(name)
+    check_options(options["labels"], denominator.value, moon.value, interval.value)
     with _progress() as progress:
         if data is not None:
             joined = _select(data, start, end, _codes(sites))
@@ -384,7 +388,7 @@ def _degrees(text: str) -> float | None:
 def _bins(
     bins: Sequence[str] | None, quantiles: int | None, drivers: int
 ) -> list[tuple[float, ...] | int | None] | None:
-    from auroral_stats.bins import parse_bins
+    from auroral_stats.bins import bins_from_edges, parse_bins
 
     if bins and quantiles is not None:
         raise UsageError("--bins and --quantiles exclude each other; leave one of them out.")
@@ -397,7 +401,11 @@ def _bins(
             f"--bins is given {len(bins)} times for {drivers} drivers; give it once for each --by "
             "(--bins=default keeps a driver's own)."
         )
-    return [None if text == "default" else parse_bins(text) for text in bins]
+    parsed = [None if text == "default" else parse_bins(text) for text in bins]
+    for edges in parsed:
+        if edges is not None:
+            bins_from_edges(edges)
+    return list(parsed)
 
 
 def _select(

@@ -32,6 +32,7 @@ __all__ = [
     "HEADLINE_LABELS",
     "MIN_WEIGHT",
     "Gate",
+    "check_options",
     "occurrence",
     "occurrence_of_cells",
 ]
@@ -246,7 +247,7 @@ def occurrence_of_cells(
     xarray.Dataset
         As :func:`occurrence`, without attributes.
     """
-    _check_options(labels, denominator, moon, interval)
+    check_options(labels, denominator, moon, interval)
     _check_standardise(cells, standardise, denominator, interval)
     gate = gate or Gate()
     options = RateOptions(tuple(labels), denominator, interval, bootstrap, seed)
@@ -312,7 +313,19 @@ def _check_standardise(
         )
 
 
-def _check_options(labels: Sequence[str], denominator: str, moon: str, interval: str) -> None:
+def check_options(labels: Sequence[str], denominator: str, moon: str, interval: str) -> None:
+    """Refuse options that no data could satisfy, before any are read.
+
+    Parameters
+    ----------
+    labels, denominator, moon, interval
+        As in :func:`occurrence`.
+
+    Raises
+    ------
+    UsageError
+        If a name is not known, or a class has no rate with this denominator.
+    """
     if denominator not in DENOMINATORS:
         raise UsageError(
             f"--denominator {denominator!r}: expected one of {', '.join(DENOMINATORS)}."
