@@ -193,10 +193,9 @@ def join_command(
     offline: Offline = False,
 ) -> None:
     """Join labels, geometry and unlagged drivers in one file for many analyses."""
-    from auroral_stats.join import join, save_joined
+    from auroral_stats.join import check_joined_name, join, save_joined
 
-    if out.suffix not in {".zarr", ".nc"}:
-        raise UsageError(f"--out {out}: expected a name that ends in .zarr or .nc.")
+    check_joined_name(out)
     with _progress() as progress:
         data = join(
             labels,

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from auroral_stats.errors import UsageError
+from auroral_stats.nights import winter_of
 from auroral_stats.uncertainty import (
     CONFIDENCE,
     MIN_CLUSTERS,
@@ -270,8 +271,7 @@ def rate_interval(
     if method == "cluster":
         return cluster_robust_interval(events, exposure)
     if method == "climatological":
-        # July to June: a winter never straddles two clusters.
-        winter = (night.astype("datetime64[M]").astype(np.int64) - 6) // 12
+        winter = winter_of(night)
         return climatological_interval(by_cluster(events, winter), by_cluster(exposure, winter))
     frame_methods = {
         "clopper": clopper_pearson_interval,

@@ -28,7 +28,15 @@ from auroral_stats.omni_variables import Cadence, omni_variables
 from auroral_stats.pairing import LOOK_BACK_MINUTES
 from auroral_stats.provenance import combine_simulated, describe, is_simulated
 
-__all__ = ["OMNI_CADENCES", "driver_periods", "join", "open_joined", "save_joined", "select_frames"]
+__all__ = [
+    "OMNI_CADENCES",
+    "check_joined_name",
+    "driver_periods",
+    "join",
+    "open_joined",
+    "save_joined",
+    "select_frames",
+]
 
 #: What ``--omni`` accepts.
 OMNI_CADENCES = ("1min", "5min", "hourly")
@@ -214,6 +222,22 @@ def _load(
     return part
 
 
+def check_joined_name(out: Path) -> None:
+    """Refuse a name that joined data cannot be written under, before they are made.
+
+    Parameters
+    ----------
+    out : Path
+
+    Raises
+    ------
+    UsageError
+        If it ends neither in ``.zarr`` nor in ``.nc``.
+    """
+    if out.suffix not in {".zarr", ".nc"}:
+        raise UsageError(f"--out {out}: expected a name that ends in .zarr or .nc.")
+
+
 def save_joined(data: xr.Dataset, out: str | Path) -> Path:
     """Write joined data as Zarr or netCDF, whole or not at all.
 
@@ -236,8 +260,7 @@ def save_joined(data: xr.Dataset, out: str | Path) -> Path:
         If it cannot be written there.
     """
     out = Path(out)
-    if out.suffix not in {".zarr", ".nc"}:
-        raise UsageError(f"--out {out}: expected a name that ends in .zarr or .nc.")
+    check_joined_name(out)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as folder:

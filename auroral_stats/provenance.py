@@ -18,7 +18,14 @@ from typing import Any
 from auroral_stats._version import __version__
 from auroral_stats.errors import DataError
 
-__all__ = ["combine_simulated", "describe", "fingerprint_files", "is_simulated", "simulated_attr"]
+__all__ = [
+    "combine_simulated",
+    "describe",
+    "fingerprint_files",
+    "is_simulated",
+    "parameters_of",
+    "simulated_attr",
+]
 
 #: Packages whose version can change a number in a table.
 _VERSIONED = ("numpy", "pandas", "xarray", "scipy", "astropy", "aacgmv2", "pyspedas", "cdflib")
@@ -177,3 +184,23 @@ def describe(
     }
     attrs.update({key: str(value) for key, value in more.items() if value is not None})
     return attrs
+
+
+def parameters_of(attrs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters that :func:`describe` stored.
+
+    Parameters
+    ----------
+    attrs : mapping
+        Attributes of an output; empty parameters where it has none.
+
+    Returns
+    -------
+    dict
+
+    Examples
+    --------
+    >>> parameters_of(describe("rates", parameters={"lag": 10}, simulated=False))
+    {'lag': 10}
+    """
+    return dict(json.loads(attrs.get("parameters", "{}")))

@@ -6,7 +6,6 @@ colours apart: numbers below the gate stand in parentheses.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from auroral_stats.provenance import is_simulated
+from auroral_stats.provenance import is_simulated, parameters_of
 
 if TYPE_CHECKING:
     from auroral_stats.drivers import Driver
@@ -92,13 +91,9 @@ _INTERVAL_NOTES = {
 )
 
 
-def _parameters(result: xr.Dataset) -> dict[str, Any]:
-    return dict(json.loads(result.attrs["parameters"]))
-
-
 def _what_is_shown(result: xr.Dataset) -> str:
     """Return one line on what the rates are of."""
-    chosen = _parameters(result)
+    chosen = parameters_of(result.attrs)
     sun = chosen["max_sun_elevation"]
     parts = [
         f"% {_OF[chosen['denominator']]}",
@@ -240,7 +235,7 @@ def notes_on(result: xr.Dataset) -> Iterator[Text]:
     for key, value in result.attrs.items():
         if key.endswith("_without"):
             yield Text(f"{key.removesuffix('_without')}: {value}")
-    yield Text(_INTERVAL_NOTES[_parameters(result)["interval"]], style="dim")
+    yield Text(_INTERVAL_NOTES[parameters_of(result.attrs)["interval"]], style="dim")
 
 
 def drivers_table() -> Table:

@@ -116,6 +116,13 @@ def standardised_rates(
         np.unique(cluster, return_inverse=True)[1]
         for cluster in (night.astype("datetime64[D]").astype(np.int64), block_of(night))
     ]
+    nights = int(levels[0].max(initial=-1)) + 1
+
+    def by_night(values: Array) -> Array:
+        summed = np.bincount(levels[0] * rows + row, values, minlength=nights * rows)
+        return summed.astype(float).reshape(nights, rows)
+
+    exposure_by_night = by_night(exposure)
     for label in range(labels):
         total: Array = np.bincount(group, events[:, label], minlength=rows * strata).astype(float)
         per_stratum = np.divide(
@@ -138,13 +145,9 @@ def standardised_rates(
         ]
         rate[:, label] = made[0].value
         limits = jackknife_interval(made)
-        by_night = [
-            np.bincount(levels[0] * rows + row, values, minlength=(levels[0].max() + 1) * rows)
-            .astype(float)
-            .reshape(-1, rows)
-            for values in (events[:, label], exposure)
-        ]
-        low[:, label], high[:, label] = at_the_edge(*limits, *by_night)
+        low[:, label], high[:, label] = at_the_edge(
+            *limits, by_night(events[:, label]), exposure_by_night
+        )
     return rate, low, high, weight
 
 

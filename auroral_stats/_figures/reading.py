@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from auroral_stats._figures.style import ALL_BANDS, MOON, PERIOD, Array, Mask
 from auroral_stats.errors import UsageError
+from auroral_stats.provenance import parameters_of
 
 
 @dataclass(frozen=True)
@@ -203,17 +203,12 @@ def secondary(result: xr.Dataset, *, pooled: bool) -> list[tuple[str, str, dict[
         found.append(("rate_standardised", f"{which} to {strata}", dashed))
     if crude == "crude_rate" and not pooled:
         found = [(crude, "not standardised", dashed)]
-    moon = parameters_of(result).get("moon")
+    moon = parameters_of(result.attrs).get("moon")
     if moon in MOON and not pooled:
         other = "any" if moon == "down" else "down"
         mark = {"marker": "x", "markersize": 3.0, "markeredgewidth": 0.7, "linestyle": "none"}
         found.append((f"rate_moon_{other}", MOON[other], mark))
     return found
-
-
-def parameters_of(result: xr.Dataset) -> dict[str, Any]:
-    """Return the options that the result was made with."""
-    return dict(json.loads(result.attrs.get("parameters", "{}")))
 
 
 def printed(label: str) -> str:

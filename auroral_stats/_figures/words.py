@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import xarray as xr
 
-from auroral_stats._figures.reading import BinAxis, inner_rows, parameters_of, read
+from auroral_stats._figures.reading import BinAxis, inner_rows, read
 from auroral_stats._figures.style import ALL_BANDS, MOON
 from auroral_stats.drivers import DRIVERS
-from auroral_stats.provenance import is_simulated
+from auroral_stats.provenance import is_simulated, parameters_of
 
 _RATE_OF = {
     "usable": "Occurrence rate (% of usable frames)",
@@ -39,7 +39,7 @@ def with_minus(number: float) -> str:
 
 def rate_name(result: xr.Dataset) -> str:
     """Return what the rate is a share of, for an axis."""
-    return _RATE_OF[parameters_of(result).get("denominator", "usable")]
+    return _RATE_OF[parameters_of(result.attrs).get("denominator", "usable")]
 
 
 def band_name(band: str) -> str:
@@ -64,7 +64,7 @@ def title_of(result: xr.Dataset) -> str:
 
 def subtitle_of(result: xr.Dataset, bands: Sequence[str], *, interval: bool) -> str:
     """Return the second line: which data, paired and selected how, with which interval."""
-    attrs, parameters = result.attrs, parameters_of(result)
+    attrs, parameters = result.attrs, parameters_of(result.attrs)
     parts = []
     if "start" in attrs:
         sites = attrs["selected_sites"].split(",")
@@ -126,7 +126,7 @@ def notes_of(
         full += int(there.notnull().sum())
         hidden += int((masked.astype(bool) & there.notnull()).sum())
     if hidden:
-        gate = parameters_of(result).get("gate", {})
+        gate = parameters_of(result.attrs).get("gate", {})
         units = {"min_nights": "nights", "min_hours": "h", "min_winters": "winters"}
         units["min_sites"] = "sites where pooled"
         limits = ", ".join(f"{gate[key]:g} {unit}" for key, unit in units.items() if key in gate)

@@ -94,10 +94,9 @@ def _labels(rng: np.random.Generator, wind: pd.DataFrame, winter: int) -> pd.Dat
     first = wind["time"].to_numpy()[24]
     time = first + np.arange(0, _NIGHTS * 24 * 60, 5) * np.timedelta64(1, "m")
     sky = site_geometry(time.astype("M8[ns]"), _SITES)
-    hour = ((time - np.timedelta64(1, "h")).astype("M8[h]") - wind["time"].to_numpy()[0]).astype(
-        int
-    )
-    bz = wind["Bz"].interpolate().bfill().to_numpy()[hour // 3600]
+    hour_before = (time - np.timedelta64(1, "h")).astype("M8[h]")
+    at = (hour_before - wind["time"].to_numpy()[0]) // np.timedelta64(1, "h")
+    bz = wind["Bz"].interpolate().bfill().to_numpy()[at]
     parts = []
     for number, site in enumerate(_SITES):
         dark = sky["sun_elevation"].isel(site=number).to_numpy() <= -12
