@@ -17,8 +17,8 @@ from auroral_stats.uncertainty import (
     CONFIDENCE,
     MIN_CLUSTERS,
     Replicates,
-    block_of,
     by_cluster,
+    interval_over_levels,
     jackknife_interval,
     kish,
     leave_one_out,
@@ -137,22 +137,24 @@ def bootstrap_interval(
         raise UsageError(f"--bootstrap {resamples}: expected 100 to 100,000 resamples.")
     if seed < 0:
         raise UsageError(f"--seed {seed}: expected 0 or more.")
-    events, exposure = np.broadcast_arrays(events, exposure)
     number = events.shape[0]
+    shape = np.broadcast_shapes(events.shape[1:], exposure.shape[1:])
     if number < MIN_CLUSTERS:
-        nothing = np.full(events.shape[1:], np.nan)
+        nothing = np.full(shape, np.nan)
         return nothing, nothing.copy()
     draws = np.random.default_rng(seed).multinomial(
         number, np.full(number, 1 / number), size=resamples
     )
     weights = draws.astype(np.float64)
     # A resample is a set of weights on clusters: all of them are one matrix product.
-    flat = (number, -1)
-    rates = ratio(weights @ events.reshape(flat), weights @ exposure.reshape(flat))
+    drawn = [
+        (weights @ a.reshape(number, -1)).reshape(resamples, *a.shape[1:])
+        for a in (events, exposure)
+    ]
+    rates = ratio(*drawn).reshape(resamples, -1)
     tail = 100 * (1 - CONFIDENCE) / 2
     low, high = _nan_percentiles(rates, (tail, 100 - tail))
     enough = (exposure > 0).sum(axis=0) >= MIN_CLUSTERS
-    shape = events.shape[1:]
     return np.where(enough, low.reshape(shape), np.nan), np.where(
         enough, high.reshape(shape), np.nan
     )
@@ -199,19 +201,21 @@ def climatological_interval(events: Array, exposure: Array) -> tuple[Array, Arra
     Returns
     -------
     low, high : ndarray, (...)
-        Jackknife on the logit scale with t(G - 1); NaN with fewer than four winters.
+        Jackknife on the logit scale with t(G - 1); NaN with fewer than four winters. With no
+        event, or nothing but events, Clopper-Pearson's for the effective number of winters
+        (Kish): winter by winter, the class was there or not, and more cannot be said of others.
     """
     level = leave_one_out(events, exposure)
     winters = level.present.sum(axis=0)
     level = Replicates(level.value, level.without, level.present, winters - 1.0)
-    low, high = jackknife_interval([level])
+    low, high = at_the_edge(*jackknife_interval([level]), events, exposure)
     enough = winters >= MIN_WINTERS
     return np.where(enough, low, np.nan), np.where(enough, high, np.nan)
 
 
 #: What ``--interval`` accepts, and what each assumes.
 INTERVALS = {
-    "jackknife": "leave out a night (or nine) at a time, logit scale, Student t; the default",
+    "jackknife": "leave out a night (or 9, or 27) at a time, logit scale, Student t; the default",
     "bootstrap": "percentiles over resampled nights; too narrow for few nights",
     "cluster": "cluster-robust standard error of nights, normal; too narrow for few nights",
     "clopper": "exact binomial; assumes independent frames, far too narrow",
@@ -247,7 +251,7 @@ def rate_interval(
     -------
     low, high : ndarray, (...)
         With no event, or nothing but events, the jackknife has no spread to measure: the limits
-        are then Clopper-Pearson's for the effective number of nights.
+        are then Clopper-Pearson's for the effective number of nights (climatological: winters).
 
     Raises
     ------
@@ -263,9 +267,7 @@ def rate_interval(
     >>> bool(low < events.sum() / 4000 < high)
     True
     """
-    events, exposure = np.broadcast_arrays(
-        np.asarray(events, dtype=float), np.asarray(exposure, dtype=float)
-    )
+    events, exposure = np.asarray(events, dtype=float), np.asarray(exposure, dtype=float)
     if method == "bootstrap":
         return bootstrap_interval(events, exposure, resamples=resamples, seed=seed)
     if method == "cluster":
@@ -284,10 +286,12 @@ def rate_interval(
         return np.where(enough, low, np.nan), np.where(enough, high, np.nan)
     if method != "jackknife":
         raise UsageError(f"--interval {method!r}: expected one of {', '.join(INTERVALS)}.")
-    block = block_of(night)
-    blocks = leave_one_out(by_cluster(events, block), by_cluster(exposure, block))
-    low, high = jackknife_interval([leave_one_out(events, exposure), blocks])
+    ((low, high),) = interval_over_levels(_rate, (events, exposure), night)
     return at_the_edge(low, high, events, exposure)
+
+
+def _rate(events: Array, exposure: Array) -> tuple[Replicates]:
+    return (leave_one_out(events, exposure),)
 
 
 def at_the_edge(low: Array, high: Array, events: Array, exposure: Array) -> tuple[Array, Array]:
@@ -297,19 +301,21 @@ def at_the_edge(low: Array, high: Array, events: Array, exposure: Array) -> tupl
     ----------
     low, high : ndarray, (...)
         Limits that rest on the spread between nights, of which there is none then.
-    events, exposure : ndarray, (night, ...)
+    events, exposure : ndarray, (cluster, ...)
+        By night; by winter for limits that rest on winters.
 
     Returns
     -------
     low, high : ndarray, (...)
-        Clopper-Pearson's for the effective number of nights, from three nights on.
+        Clopper-Pearson's for the effective number of clusters (Kish), from three clusters on.
     """
     total, frames = events.sum(axis=0), exposure.sum(axis=0)
     edge = (frames > 0) & ((total == 0) | (total == frames))
     edge &= (exposure > 0).sum(axis=0) >= MIN_CLUSTERS
-    nights = kish(exposure)
-    exact = clopper_pearson_interval(np.where(total > 0, nights, 0.0), nights)
-    return np.where(edge, exact[0], low), np.where(edge, exact[1], high)
+    number = np.broadcast_to(kish(exposure), edge.shape)[edge]
+    low, high = np.array(low), np.array(high)
+    low[edge], high[edge] = clopper_pearson_interval(np.where(total[edge] > 0, number, 0.0), number)
+    return low, high
 
 
 def false_discovery(p_values: Array) -> Array:

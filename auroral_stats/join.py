@@ -7,7 +7,6 @@ at use and one joined file serves every choice.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -19,23 +18,19 @@ from numpy.typing import NDArray
 from auroral_stats.archive import describe_missing
 from auroral_stats.counts import count_frames
 from auroral_stats.drivers import DRIVERS, Driver, find_driver
-from auroral_stats.errors import ArchiveError, DataError, UsageError
+from auroral_stats.errors import ArchiveError, UsageError
 from auroral_stats.geometry import site_geometry
 from auroral_stats.indices import load_hourly_indices, load_kp
-from auroral_stats.labels import open_labels, utc_instant
+from auroral_stats.labels import open_labels
+from auroral_stats.lagging import LOOK_BACK_MINUTES
 from auroral_stats.omni import load_omni
 from auroral_stats.omni_variables import Cadence, omni_variables
-from auroral_stats.pairing import LOOK_BACK_MINUTES
 from auroral_stats.provenance import combine_simulated, describe, is_simulated
 
 __all__ = [
     "OMNI_CADENCES",
-    "check_joined_name",
     "driver_periods",
     "join",
-    "open_joined",
-    "save_joined",
-    "select_frames",
 ]
 
 #: What ``--omni`` accepts.
@@ -220,199 +215,3 @@ def _load(
     else:
         part = load_kp(periods[0][0], periods[-1][1], **options)[list(names)]
     return part
-
-
-def check_joined_name(out: Path) -> None:
-    """Refuse a name that joined data cannot be written under, before they are made.
-
-    Parameters
-    ----------
-    out : Path
-
-    Raises
-    ------
-    UsageError
-        If it ends neither in ``.zarr`` nor in ``.nc``.
-    """
-    if out.suffix not in {".zarr", ".nc"}:
-        raise UsageError(f"--out {out}: expected a name that ends in .zarr or .nc.")
-
-
-def save_joined(data: xr.Dataset, out: str | Path) -> Path:
-    """Write joined data as Zarr or netCDF, whole or not at all.
-
-    Parameters
-    ----------
-    data : xarray.Dataset
-        From :func:`join`.
-    out : path
-        Ending in ``.zarr`` (a folder) or ``.nc``.
-
-    Returns
-    -------
-    Path
-
-    Raises
-    ------
-    UsageError
-        If the ending is neither.
-    ArchiveError
-        If it cannot be written there.
-    """
-    out = Path(out)
-    check_joined_name(out)
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as folder:
-            staged = Path(folder) / out.name
-            if out.suffix == ".zarr":
-                # Format 2 knows strings of fixed length; readers of any age open it.
-                data.to_zarr(staged, zarr_format=2, consolidated=True, encoding=_chunks(data))
-            else:
-                data.to_netcdf(staged, encoding=_compressed(data))
-            _swap(staged, out, Path(folder) / "before")
-    except (OSError, RuntimeError) as error:
-        # The netCDF library reports a full disk as a RuntimeError.
-        reason = getattr(error, "strerror", None) or error
-        raise ArchiveError(
-            f"{out}: cannot be written ({reason}); choose another place with --out."
-        ) from error
-    return out
-
-
-def _swap(staged: Path, out: Path, before: Path) -> None:
-    """Put ``staged`` in the place of ``out``; whatever fails, one of the two is there."""
-    if not out.is_dir():
-        staged.replace(out)
-        return
-    if not (out / "frames" / ".zarray").is_file():
-        raise IsADirectoryError(21, "a folder that auroral_stats join did not write", str(out))
-    out.replace(before)
-    try:
-        staged.replace(out)
-    except OSError:
-        before.replace(out)
-        raise
-
-
-def _chunks(data: xr.Dataset) -> dict[str, dict[str, Any]]:
-    """Return chunks of some ten megabytes; the sites and labels of one minute stay together."""
-    return {
-        str(name): {"chunks": tuple(min(size, 200_000) or 1 for size in variable.shape)}
-        for name, variable in data.variables.items()
-        if variable.ndim
-    }
-
-
-def _compressed(data: xr.Dataset) -> dict[str, dict[str, Any]]:
-    return {
-        str(name): {"zlib": True, "complevel": 4, "shuffle": True}
-        for name, variable in data.variables.items()
-        if variable.dtype.kind in "iuf"
-    }
-
-
-def open_joined(path: str | Path) -> xr.Dataset:
-    """Open what :func:`save_joined` wrote, and check that it is that.
-
-    Parameters
-    ----------
-    path : path
-        ``.zarr`` folder or ``.nc`` file.
-
-    Returns
-    -------
-    xarray.Dataset
-
-    Raises
-    ------
-    ArchiveError
-        If it is not there or cannot be read.
-    DataError
-        If it is something else than joined data.
-    """
-    path = Path(path)
-    if not path.exists():
-        raise ArchiveError(f"{path}: no such file; make it with auroral_stats join.")
-    try:
-        if path.suffix == ".zarr":
-            data = xr.open_zarr(path, chunks=None)
-        else:
-            data = xr.open_dataset(path, engine="netcdf4")
-    except (OSError, ValueError, KeyError) as error:
-        raise ArchiveError(
-            f"{path}: cannot be read as joined data ({error}); expected a .zarr folder or .nc "
-            "file that auroral_stats join wrote."
-        ) from error
-    needed = {"frames", "sun_elevation", "moon_elevation", "moon_illumination", "mlt", "mlat"}
-    needed |= {"time", "site", "label", "attribute 'simulated'"}
-    held = set(map(str, data.variables))
-    if "simulated" in data.attrs:
-        held.add("attribute 'simulated'")
-    lacking = sorted(needed - held)
-    lacking += [
-        f"attribute 'cadence_minutes' of {name}"
-        for name in ("driver_time", "hour_time", "kp_time")
-        if name in data.dims and "cadence_minutes" not in data[name].attrs
-    ]
-    if not lacking and not all(data.sizes[name] for name in ("time", "site", "label")):
-        lacking = ["frames at any minute"]
-    if lacking:
-        raise DataError(
-            f"{path}: lacks {', '.join(lacking)}; expected a file that auroral_stats join wrote."
-        )
-    return data
-
-
-def select_frames(
-    data: xr.Dataset,
-    *,
-    start: str | np.datetime64 | None = None,
-    end: str | np.datetime64 | None = None,
-    sites: Sequence[str] | None = None,
-) -> xr.Dataset:
-    """Keep some of the frames of joined data; drivers stay as they are.
-
-    Parameters
-    ----------
-    data : xarray.Dataset
-        From :func:`join` or :func:`open_joined`.
-    start, end : str or datetime64, optional
-        UTC; minutes in [start, end).
-    sites : sequence of str, optional
-        Site codes.
-
-    Returns
-    -------
-    xarray.Dataset
-
-    Raises
-    ------
-    UsageError
-        If a site is not in the data.
-    DataError
-        If no minute is left.
-    """
-    if sites is not None:
-        there = [str(code) for code in data["site"].to_numpy()]
-        wanted = list(dict.fromkeys(code.strip().lower() for code in sites))
-        lacking = [code for code in wanted if code not in there]
-        if lacking:
-            raise UsageError(
-                f"--sites {', '.join(lacking)}: not in the joined data, which hold "
-                f"{', '.join(there)}. Choose among them, or join again."
-            )
-        data = data.sel(site=wanted)
-    time = data["time"].to_numpy()
-    keep = data["frames"].any(["site", "label"]).to_numpy()
-    if start is not None:
-        keep &= time >= utc_instant(start, "start")
-    if end is not None:
-        keep &= time < utc_instant(end, "end")
-    if not keep.any():
-        raise DataError(
-            f"no frame between {start or 'the beginning'} and {end or 'the end'}; the joined data "
-            f"reach from {np.datetime_as_string(time[0], unit='m')}Z to "
-            f"{np.datetime_as_string(time[-1], unit='m')}Z. Change --start, --end or --sites."
-        )
-    return data if keep.all() else data.isel(time=np.flatnonzero(keep))

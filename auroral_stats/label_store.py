@@ -16,7 +16,7 @@ from typing import TypeAlias
 import numpy as np
 import pyarrow as pa
 
-from auroral_stats.errors import DataError, UsageError
+from auroral_stats.errors import ArchiveError, DataError, UsageError
 from auroral_stats.label_partition import (
     SCHEMA,
     Partition,
@@ -101,7 +101,7 @@ def open_labels(store: StorePath) -> LabelStore:
 
     Raises
     ------
-    UsageError
+    ArchiveError
         If there is no such folder.
     DataError
         If it is not a label store, or holds files that other readers would take for labels.
@@ -113,7 +113,7 @@ def open_labels(store: StorePath) -> LabelStore:
     """
     path = Path(store)
     if not path.is_dir():
-        raise UsageError(
+        raise ArchiveError(
             f"{path}: no such label store (a folder of Parquet files); make one with "
             "'auroral_stats import-labels TABLE --out STORE' or check the name."
         )

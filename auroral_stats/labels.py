@@ -57,6 +57,7 @@ __all__ = [
     "PROBABILITY_COLUMNS",
     "SCHEMA_VERSION",
     "USABLE",
+    "USABLE_INDEX",
     "LabelStore",
     "Partition",
     "StoreInfo",
@@ -73,5 +74,7 @@ __all__ = [
 
 #: Classes that say what the sky shows: the usual denominator of an occurrence rate.
 USABLE = ("arc", "diffuse", "discrete", "clear")
+#: Where the usable classes stand among all.
+USABLE_INDEX = [CLASSES.index(name) for name in USABLE]
 #: Classes with aurora in view.
 AURORAL = ("arc", "diffuse", "discrete")

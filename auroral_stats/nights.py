@@ -9,7 +9,8 @@ there were.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,21 +20,21 @@ from numpy.typing import NDArray
 
 from auroral_stats.drivers import Driver
 from auroral_stats.errors import DataError
-from auroral_stats.labels import CLASSES
-from auroral_stats.pairing import MOONLIT_ILLUMINATION, USABLE_INDEX, Pairing, pair
+from auroral_stats.labels import CLASSES, USABLE, USABLE_INDEX
+from auroral_stats.minutes import NIGHT_START_HOUR, moonlit, night_of, time_blocks
+from auroral_stats.pairing import Pairing, Rows, pair
 
 __all__ = [
     "NIGHT_START_HOUR",
     "NightCells",
+    "frames_by_night",
     "moonlit",
     "night_cells",
     "night_of",
     "night_tensor",
+    "require_usable",
     "winter_of",
 ]
-
-#: No site of the array is dark between 18:30 and 19:40 UT, so no night is cut at 19 UT.
-NIGHT_START_HOUR = 19
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,9 @@ class NightCells:
     Attributes
     ----------
     data : xarray.Dataset
-        ``counts(cell, label)`` in frames and ``usable_minutes(cell)``, with the coordinates of
-        each cell as integer indices: ``night_index``, ``site_index``, ``mlt_hour``,
+        ``counts(cell, label)`` in frames, and ``minutes(cell)`` with a frame and
+        ``usable_minutes(cell)`` with a usable one; with the coordinates of each cell as integer
+        indices: ``night_index``, ``site_index``, ``mlt_hour``,
         ``bin_index`` (one number for all drivers together, first driver slowest) and
         ``moonlit``. ``night``, ``site`` and ``label`` name what the indices point to.
     pairings : tuple of Pairing
@@ -64,26 +66,6 @@ class NightCells:
         return replace(self, data=self.data.isel(cell=np.flatnonzero(keep)))
 
 
-def night_of(time: NDArray[np.datetime64]) -> NDArray[np.datetime64]:
-    """Return the night of each time: the date on which it began, at 19 UT.
-
-    Parameters
-    ----------
-    time : ndarray of datetime64
-        UTC.
-
-    Returns
-    -------
-    ndarray of datetime64[D]
-
-    Examples
-    --------
-    >>> night_of(np.array(["2014-03-10T06:02", "2014-03-10T19:00"], dtype="M8[m]")).tolist()
-    [datetime.date(2014, 3, 9), datetime.date(2014, 3, 10)]
-    """
-    return (time - np.timedelta64(NIGHT_START_HOUR, "h")).astype("datetime64[D]")
-
-
 def winter_of(night: NDArray[np.datetime64]) -> NDArray[np.int64]:
     """Return the winter of each night: the year in which it began (July to June).
 
@@ -94,25 +76,6 @@ def winter_of(night: NDArray[np.datetime64]) -> NDArray[np.int64]:
     """
     months = night.astype("datetime64[M]").astype(np.int64) - 6
     return months // 12 + 1970
-
-
-def moonlit(data: xr.Dataset, site: int) -> NDArray[np.bool_]:
-    """Return whether the Moon lights the sky of each minute at one site.
-
-    Parameters
-    ----------
-    data : xarray.Dataset
-        Joined data.
-    site : int
-        Position along the dimension ``site``.
-
-    Returns
-    -------
-    ndarray of bool, (time,)
-        Moon above the horizon and at least 30 % of its disc lit.
-    """
-    up = data["moon_elevation"].isel(site=site).to_numpy() > 0
-    return up & (data["moon_illumination"].to_numpy() >= MOONLIT_ILLUMINATION)
 
 
 def night_cells(
@@ -150,110 +113,159 @@ def night_cells(
     Raises
     ------
     UsageError
-        If an option does not fit a driver.
+        If an option does not fit a driver, or the table would have far too many rows.
     DataError
         If the joined data lack something, or no minute is dark enough.
     """
     paired = pair(
         data, by, bins=bins, lag=lag, window=window, max_sun_elevation=max_sun_elevation, moon=moon
     )
-    cells = xr.concat(
-        list(
-            _cells_by_site(
-                data,
-                [rows for _, rows in paired],
-                [len(pairing.bins) for pairing, _ in paired],
-                max_sun_elevation,
-            )
-        ),
-        dim="cell",
-        data_vars="minimal",
-        coords="minimal",
-        compat="override",
-        join="override",
-    )
+    pairings = tuple(pairing for pairing, _ in paired)
+    cells = _cells(data, [rows for _, rows in paired], pairings, max_sun_elevation)
     if not cells.sizes["cell"]:
         raise DataError(
             f"no frame with the Sun at or below {max_sun_elevation} degrees; "
             "check the times of the labels, or relax --max-sun-elevation."
         )
-    result = NightCells(cells, tuple(pairing for pairing, _ in paired))
+    result = NightCells(cells, pairings)
     return replace(result, pairings=tuple(_with_coverage(result, moon)))
 
 
-def _cells_by_site(
+#: Names of the parts of the key of a cell, the first the slowest, and the type of each.
+_KEY = {
+    "site_index": np.int16,
+    "night_index": np.int32,
+    "mlt_hour": np.int8,
+    "bin_index": np.int32,
+    "moonlit": np.bool_,
+}
+#: Variables that every count needs.
+_NEEDED = ("frames", "mlt", "moon_elevation", "moon_illumination")
+
+
+def _cells(
     data: xr.Dataset,
-    rows: Sequence[NDArray[np.int16]],
-    shape: Sequence[int],
+    rows: Sequence[Rows],
+    pairings: Sequence[Pairing],
     max_sun_elevation: float | None,
-) -> Iterator[xr.Dataset]:
-    """Yield the cells of one site after the other, so that memory stays that of one site."""
-    time = data["time"].to_numpy()
-    night_number = night_of(time).astype(np.int64)
-    nights, night_index = np.unique(night_number, return_inverse=True)
-    coords = {
-        "night": nights.astype("datetime64[D]").astype("datetime64[ns]"),
-        "site": data["site"].to_numpy(),
-        "label": list(CLASSES),
-    }
+) -> xr.Dataset:
+    """Count one stretch of time after the other, so that memory stays that of one stretch."""
     labels = [str(name) for name in data["label"].to_numpy()]
     if sorted(labels) != sorted(CLASSES):
         raise DataError(
             f"the joined data have the labels {', '.join(labels)}; expected "
             f"{', '.join(CLASSES)}. Join the labels again."
         )
+    nights, night_index = np.unique(
+        night_of(data["time"].to_numpy()).astype(np.int64), return_inverse=True
+    )
+    shape = [len(pairing.bins) for pairing in pairings]
+    sizes = (data.sizes["site"], nights.size, 24, math.prod(shape), 2)
+    needs = [*_NEEDED, *(name for one in rows for name in one.needs)]
+    if max_sun_elevation is not None:
+        needs.append("sun_elevation")
     order = [labels.index(name) for name in CLASSES]
-    for site in range(data.sizes["site"]):
-        # One contiguous row a class: every pass below then runs at memory speed.
-        frames = np.ascontiguousarray(
-            data["frames"].isel(site=site).transpose("label", "time").to_numpy()[order]
-        )
-        keep = np.bitwise_or.reduce(frames, axis=0) > 0
-        if max_sun_elevation is not None:
-            keep &= data["sun_elevation"].isel(site=site).to_numpy() <= max_sun_elevation
-        at = np.flatnonzero(keep)
-        frames = frames[:, at]
-        row = np.zeros(at.size, dtype=np.int64)
-        for index, length in zip(rows, shape, strict=True):
-            row = row * length + index[at, site if index.shape[1] > 1 else 0]
-        hour = np.floor(data["mlt"].isel(site=site).to_numpy()[at]).astype(np.int64) % 24
-        lit = moonlit(data, site)[at]
-        size = int(np.prod(shape))
-        key = ((night_index[at].astype(np.int64) * 24 + hour) * size + row) * 2 + lit
-        inverse, unique = pd.factorize(key)
-        counts = np.zeros((unique.size, len(CLASSES)), dtype=np.int64)
-        for label, weights in enumerate(frames):
-            # Weights are summed in float64: exact up to 2^53 frames, where uint8 would wrap.
-            counts[:, label] = np.bincount(inverse, weights, minlength=unique.size)
-        usable = np.bitwise_or.reduce(frames[USABLE_INDEX], axis=0) > 0
-        minutes = np.bincount(inverse, usable, minlength=unique.size).astype(np.int64)
-        rest, moon = np.divmod(np.asarray(unique), 2)
-        rest, cell_row = np.divmod(rest, size)
-        cell_night, cell_hour = np.divmod(rest, 24)
-        yield xr.Dataset(
-            {
-                "counts": (("cell", "label"), counts, {"units": "frames"}),
-                "usable_minutes": ("cell", minutes, {"units": "min"}),
-                "night_index": ("cell", cell_night.astype(np.int32)),
-                "site_index": ("cell", np.full(unique.size, site, dtype=np.int16)),
-                "mlt_hour": ("cell", cell_hour.astype(np.int8), {"units": "h"}),
-                "bin_index": ("cell", cell_row.astype(np.int32)),
-                "moonlit": ("cell", moon.astype(bool)),
-            },
-            coords=coords,
-        )
+    keys, sums = [np.zeros(0, dtype=np.int64)], [np.zeros((0, len(CLASSES) + 2))]
+    for block, part in time_blocks(data, needs):
+        row = np.zeros((1, 1), dtype=np.int64)
+        for one, pairing in zip(rows, pairings, strict=True):
+            row = row * len(pairing.bins) + one.at(block, part)
+        row = np.broadcast_to(row, (night_index[block].size, sizes[0]))
+        for site in range(sizes[0]):
+            at, frames = _dark_frames(part, site, order, max_sun_elevation)
+            hour = np.floor(part["mlt"].isel(site=site).to_numpy()[at]).astype(np.int64) % 24
+            cell = (
+                np.full(at.size, site),
+                night_index[block][at],
+                hour,
+                row[at, site],
+                moonlit(part, site)[at].astype(np.int64),
+            )
+            inverse, unique = pd.factorize(np.ravel_multi_index(cell, sizes))
+            usable = np.bitwise_or.reduce(frames[USABLE_INDEX], axis=0) > 0
+            columns = [*frames, np.ones(at.size), usable]
+            keys.append(unique)
+            sums.append(_summed(inverse, columns, unique.size))
+    # A night that goes on in the next stretch has cells in both.
+    key, inverse = np.unique(np.concatenate(keys), return_inverse=True)
+    total = _summed(inverse, np.concatenate(sums).T, key.size).astype(np.int64)
+    parts = zip(_KEY.items(), np.unravel_index(key, sizes), strict=True)
+    return xr.Dataset(
+        {
+            "counts": (("cell", "label"), total[:, : len(CLASSES)], {"units": "frames"}),
+            "minutes": ("cell", total[:, -2], {"units": "min"}),
+            "usable_minutes": ("cell", total[:, -1], {"units": "min"}),
+            **{name: ("cell", part.astype(kind)) for (name, kind), part in parts},
+        },
+        coords={
+            "night": nights.astype("datetime64[D]").astype("datetime64[ns]"),
+            "site": data["site"].to_numpy(),
+            "label": list(CLASSES),
+        },
+    )
+
+
+def _dark_frames(
+    part: xr.Dataset, site: int, order: Sequence[int], max_sun_elevation: float | None
+) -> tuple[NDArray[np.int64], NDArray[np.unsignedinteger]]:
+    """Return where one site has frames in the dark, and these frames, (label, minute)."""
+    # One contiguous row a class: every pass over them then runs at memory speed.
+    frames = np.ascontiguousarray(
+        part["frames"].isel(site=site).transpose("label", "time").to_numpy()[list(order)]
+    )
+    keep = np.bitwise_or.reduce(frames, axis=0) > 0
+    if max_sun_elevation is not None:
+        keep &= part["sun_elevation"].isel(site=site).to_numpy() <= max_sun_elevation
+    at = np.flatnonzero(keep)
+    return at, frames[:, at]
+
+
+def _summed(
+    number: NDArray[np.int64], columns: Iterable[NDArray[np.generic]], size: int
+) -> NDArray[np.float64]:
+    """Add up what has the same number, (number, column); exact up to 2^53, where uint8 wraps."""
+    return np.stack([np.bincount(number, column, minlength=size) for column in columns], axis=-1)
 
 
 def _with_coverage(cells: NightCells, moon: str) -> Iterator[Pairing]:
     """Fill in which share of the usable minutes has a value of each driver."""
-    minutes = cells.data["usable_minutes"].to_numpy()
-    if moon == "down":
-        minutes = minutes * ~cells.data["moonlit"].to_numpy()
-    along = np.unravel_index(cells.data["bin_index"].to_numpy(), cells.shape)
+    selected = cells.data if moon == "any" else cells.where(~cells.data["moonlit"].to_numpy()).data
+    minutes = selected["usable_minutes"].to_numpy()
+    if not minutes.any():
+        # Rates over all dark frames have a driver all the same.
+        minutes = selected["minutes"].to_numpy()
+    along = np.unravel_index(selected["bin_index"].to_numpy(), cells.shape)
     total = minutes.sum()
     for pairing, row in zip(cells.pairings, along, strict=True):
         present = minutes[row != pairing.bins.missing].sum()
         yield replace(pairing, coverage=float(present / total) if total else float("nan"))
+
+
+def require_usable(cells: NightCells, moon: str = "any") -> None:
+    """Refuse cells from which no rate among usable frames can be made.
+
+    Parameters
+    ----------
+    cells : NightCells
+    moon : {"down", "any"}
+        ``down``: minutes with the Moon down, or hardly lit, are looked at.
+
+    Raises
+    ------
+    DataError
+        If none of the frames shows the sky. Rates of another denominator than the usable frames
+        can still be made.
+    """
+    usable, minutes = (cells.data[name].to_numpy() for name in ("usable_minutes", "minutes"))
+    chosen = ~cells.data["moonlit"].to_numpy() if moon == "down" else np.ones(usable.size, bool)
+    if not minutes[chosen].sum() or usable[chosen].any():
+        return
+    others = " Use --moon any, as moonlit minutes have some, or" if usable.any() else " Use"
+    raise DataError(
+        f"no usable frame ({', '.join(USABLE)}) in any of the {minutes[chosen].sum():,} dark "
+        f"site-minutes: all are cloudy or moonlit.{others} --denominator all for rates over all "
+        "dark frames, or labels of other times or sites."
+    )
 
 
 def night_tensor(cells: NightCells) -> xr.DataArray:
@@ -269,21 +281,15 @@ def night_tensor(cells: NightCells) -> xr.DataArray:
     xarray.DataArray
         ``counts(night, bin[, bin2], label)``, int64 frames. Only nights with frames are there.
     """
-    data = cells.data
-    night = data["night_index"].to_numpy()
-    present, index = np.unique(night, return_inverse=True)
-    size = int(np.prod(cells.shape))
-    flat = index * size + data["bin_index"].to_numpy()
-    counts = data["counts"].to_numpy()
-    total = np.stack(
-        [np.bincount(flat, column, minlength=present.size * size) for column in counts.T], axis=-1
-    )
+    night, frames = frames_by_night(cells)
     dims = ["bin", "bin2"][: len(cells.shape)]
     return xr.DataArray(
-        total.round().astype(np.int64).reshape(present.size, *cells.shape, len(CLASSES)),
+        np.stack(list(frames), axis=-1, dtype=np.int64, casting="unsafe").reshape(
+            night.size, *cells.shape, len(CLASSES)
+        ),
         dims=["night", *dims, "label"],
         coords={
-            "night": data["night"].to_numpy()[present],
+            "night": night.astype("datetime64[ns]"),
             "label": list(CLASSES),
             **{
                 dim: list(pairing.bins.labels)
@@ -292,3 +298,31 @@ def night_tensor(cells: NightCells) -> xr.DataArray:
         },
         attrs={"units": "frames"},
     )
+
+
+def frames_by_night(cells: NightCells) -> tuple[NDArray[np.datetime64], NDArray[np.float64]]:
+    """Return the night tensor as plain arrays, classes first and bins flattened.
+
+    Parameters
+    ----------
+    cells : NightCells
+
+    Returns
+    -------
+    night : ndarray of datetime64[D], (night,)
+        Nights with frames, increasing.
+    frames : ndarray of float64, (label, night, bin)
+        Whole numbers, in the order of :data:`auroral_stats.labels.CLASSES`.
+    """
+    data = cells.data
+    night = data["night_index"].to_numpy()
+    there = np.bincount(night, minlength=data.sizes["night"]) > 0
+    present = np.flatnonzero(there)
+    rows = int(np.prod(cells.shape))
+    flat = (np.cumsum(there) - 1)[night] * rows + data["bin_index"].to_numpy()
+    frames = np.empty((len(CLASSES), present.size, rows))
+    for label, column in enumerate(data["counts"].to_numpy().T):
+        # Weights are summed in float64: exact up to 2^53 frames.
+        total = np.bincount(flat, column, minlength=present.size * rows)
+        frames[label] = total.reshape(present.size, rows)
+    return data["night"].to_numpy()[present].astype("datetime64[D]"), frames

@@ -21,17 +21,20 @@ from numpy.typing import NDArray
 
 from auroral_stats.drivers import Driver
 from auroral_stats.errors import DataError, UsageError
+from auroral_stats.gate import Gate, gate_failures
 from auroral_stats.intervals import false_discovery
-from auroral_stats.labels import CLASSES, USABLE
-from auroral_stats.nights import moonlit, night_of, winter_of
-from auroral_stats.occurrence import HEADLINE_LABELS, Gate
-from auroral_stats.pairing import USABLE_INDEX, driver_at, pair
+from auroral_stats.labels import CLASSES, USABLE, USABLE_INDEX
+from auroral_stats.lagging import driver_at
+from auroral_stats.minutes import MOONLIT_ILLUMINATION, night_of, time_blocks
+from auroral_stats.nights import winter_of
+from auroral_stats.occurrence_options import HEADLINE_LABELS
+from auroral_stats.pairing import pair
 from auroral_stats.uncertainty import (
-    block_of,
     by_cluster,
     jackknife_se,
     kish,
     leave_one_out,
+    night_levels,
 )
 
 __all__ = ["MIN_SHIFTS", "circular_shift_null", "shift_days"]
@@ -191,14 +194,16 @@ def _frames_by_minute(
 ) -> tuple[NDArray[np.datetime64], NDArray[np.int64]]:
     """Return the selected frames of all sites together: the driver is the same for all."""
     total = np.zeros((data.sizes["time"], len(CLASSES)), dtype=np.int64)
-    for site in range(data.sizes["site"]):
-        frames = data["frames"].isel(site=site).sel(label=list(CLASSES)).to_numpy()
-        keep = np.ones(total.shape[0], dtype=bool)
+    names = ["frames", "sun_elevation", "moon_elevation", "moon_illumination"]
+    for block, part in time_blocks(data, names):
+        keep = xr.ones_like(part["sun_elevation"], dtype=bool)
         if max_sun_elevation is not None:
-            keep &= data["sun_elevation"].isel(site=site).to_numpy() <= max_sun_elevation
+            keep &= part["sun_elevation"] <= max_sun_elevation
         if moon == "down":
-            keep &= ~moonlit(data, site)
-        total += frames * keep[:, None]
+            lit = part["moon_illumination"] >= MOONLIT_ILLUMINATION
+            keep &= ~((part["moon_elevation"] > 0) & lit)
+        frames = part["frames"].sel(label=list(CLASSES)).where(keep, 0)
+        total[block] = frames.sum("site", dtype="int64").transpose("time", "label").to_numpy()
     there = total.any(axis=1)
     return data["time"].to_numpy()[there], total[there]
 
@@ -217,6 +222,7 @@ class _Counter:
         self.night, self.index = np.unique(night_of(time), return_inverse=True)
         self.columns = [frames[:, CLASSES.index(name)].astype(float) for name in labels]
         self.usable = frames[:, USABLE_INDEX].sum(axis=1).astype(float)
+        self.blocks = list(night_levels(self.night))[1:]
         self.rows, self.gate = rows, gate
 
     def largest(self, row: NDArray[np.int16]) -> NDArray[np.float64]:
@@ -231,9 +237,11 @@ class _Counter:
         frames: NDArray[np.float64] = counts.astype(float).reshape(*shape, -1)[:, :-1]
         exposure, events = frames[..., :1], frames[..., 1:]
         nights = leave_one_out(events, exposure)
-        block = block_of(self.night)
-        blocks = leave_one_out(by_cluster(events, block), by_cluster(exposure, block))
-        error = np.fmax(jackknife_se(nights), jackknife_se(blocks))
+        error = jackknife_se(nights)
+        for cluster, fewest in self.blocks:
+            blocks = leave_one_out(by_cluster(events, cluster), by_cluster(exposure, cluster))
+            enough = blocks.present.sum(axis=0) >= fewest
+            error = np.fmax(error, np.where(enough, jackknife_se(blocks), np.nan))
         overall = events.sum(axis=(0, 1)) / exposure.sum()
         with np.errstate(divide="ignore", invalid="ignore"):
             deviation = np.abs(nights.value - overall) / error
@@ -244,11 +252,14 @@ class _Counter:
     def _passes(
         self, events: NDArray[np.float64], exposure: NDArray[np.float64]
     ) -> NDArray[np.bool_]:
-        gate = self.gate
-        winters = (by_cluster(exposure, winter_of(self.night)) > 0).sum(axis=0)
-        return np.asarray(
-            ((exposure > 0).sum(axis=0) >= gate.min_nights)
-            & (kish(exposure) >= gate.min_nights // 2)
-            & ((events > 0).sum(axis=0) >= gate.min_nights // 4)
-            & (winters >= gate.min_winters)
+        failures = gate_failures(
+            self.gate,
+            nights=(exposure > 0).sum(axis=0),
+            effective_nights=kish(exposure),
+            event_nights=(events > 0).sum(axis=0),
+            winters=(by_cluster(exposure, winter_of(self.night)) > 0).sum(axis=0),
         )
+        fails = np.zeros(events.shape[1:], dtype=bool)
+        for where in failures.values():
+            fails |= where
+        return ~fails

@@ -1,12 +1,8 @@
-"""Pair each site-minute with the driver that came before it.
-
-OMNI data are already at the bow-shock nose and stamped at the start of their interval, so the
-only shift is the lag asked for, and nothing later than the interval that contains minute - lag is
-ever used.
-"""
+"""Pair each site-minute with the bin of the driver that came before it."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,29 +11,22 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from auroral_stats.bins import Bins, bins_from_categories, bins_from_edges, quantile_bins
-from auroral_stats.drivers import Driver, default_lag_window, find_driver, months_to_seasons
-from auroral_stats.errors import DataError, UsageError
-from auroral_stats.labels import CLASSES, USABLE
+from auroral_stats.drivers import Driver, find_driver
+from auroral_stats.errors import UsageError
+from auroral_stats.lagging import driver_at, frames_driver, lag_and_window
+from auroral_stats.minutes import night_of, time_blocks, usable_frames
 
 __all__ = [
-    "LOOK_BACK_MINUTES",
-    "MIN_COVERAGE",
-    "MOONLIT_ILLUMINATION",
-    "USABLE_INDEX",
+    "MOST_NIGHT_ROWS",
+    "MOST_ROWS",
     "Pairing",
-    "driver_at",
-    "lagged",
+    "Rows",
     "pair",
 ]
 
-#: Joined data hold drivers for this long before each frame; lag and window together fit in it.
-LOOK_BACK_MINUTES = 3 * 1440
-#: The Moon is ignored while less of its disc than this is lit.
-MOONLIT_ILLUMINATION = 0.3
-#: Share of the intervals of a window that must be present.
-MIN_COVERAGE = 0.75
-#: Where the usable classes stand among all.
-USABLE_INDEX = [CLASSES.index(name) for name in USABLE]
+#: Rows of a table, all drivers together, and its rows times nights: some 2 GB of memory.
+MOST_ROWS = 100_000
+MOST_NIGHT_ROWS = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -53,7 +42,8 @@ class Pairing:
     cadence : int
         Minutes between the values of the driver; 0 where it comes with the frames.
     coverage : float
-        Share of the selected minutes with frames that have a value.
+        Share of the selected usable minutes that have a value; of all selected minutes with
+        frames where none is usable.
     """
 
     driver: Driver
@@ -64,238 +54,56 @@ class Pairing:
     coverage: float = float("nan")
 
 
-def lagged(
-    values: NDArray[np.float64],
-    times: NDArray[np.datetime64],
-    minutes: NDArray[np.datetime64],
-    *,
-    cadence: int,
-    lag: int,
-    window: int,
-) -> NDArray[np.float64]:
-    """Return the driver that precedes each minute, causally.
+@dataclass(frozen=True)
+class Rows:
+    """The row of each site-minute along one driver, made for a stretch of time when asked for.
 
-    Parameters
+    Attributes
     ----------
-    values : ndarray, (n,)
-        Driver, NaN where missing.
-    times : ndarray of datetime64, (n,)
-        Start of each interval; increasing, a multiple of ``cadence`` apart (gaps are allowed).
-    minutes : ndarray of datetime64, (m,)
-        Start of the minutes to be paired.
-    cadence, lag, window : int
-        Minutes.
-
-    Returns
-    -------
-    ndarray, (m,)
-        ``window`` = 0: the value of the interval that contains minute - lag. Otherwise the mean
-        of the intervals that start in (minute - lag - window, minute - lag], NaN where fewer
-        than 75 % of them are there. Nothing later than minute - lag is ever used.
-
-    Raises
-    ------
-    UsageError
-        If the lag is negative, the window not a multiple of the cadence, or both together reach
-        back further than joined data do.
-
-    Examples
-    --------
-    >>> times = np.arange("2014-03-10T00:00", "2014-03-10T00:04", dtype="M8[m]")
-    >>> lagged(np.array([1.0, 2.0, 3.0, 4.0]), times, times, cadence=1, lag=1, window=2).tolist()
-    [nan, nan, 1.5, 2.5]
+    pairing : Pairing
+    shared : ndarray of int16, (time or 1, site or 1), or None
+        Rows of all stretches, where there are not as many as site-minutes.
     """
-    if lag < 0:
-        raise UsageError(f"lag {lag} min looks into the future; expected 0 or more.")
-    if window < 0 or window % cadence:
-        raise UsageError(
-            f"window {window} min is not a multiple of the driver's cadence of {cadence} min; "
-            f"expected 0 or {cadence}, {2 * cadence}, {3 * cadence}, ... min."
-        )
-    if lag + window > LOOK_BACK_MINUTES:
-        raise UsageError(
-            f"lag {lag} and window {window} min reach back {lag + window} min; joined data hold "
-            f"drivers for {LOOK_BACK_MINUTES} min before a frame. Use less."
-        )
-    result = np.full(minutes.shape, np.nan)
-    if times.size == 0:
-        return result
-    minute = np.timedelta64(1, "m")
-    start = times[0]
-    slot = ((times - start) // minute).astype(np.int64)
-    if np.any(slot % cadence) or np.any(np.diff(slot) <= 0):
-        raise DataError(
-            f"driver times must increase in steps of {cadence} min; they do not. "
-            "Read the OMNI files again, or sort the joined file by its driver time."
-        )
-    slot //= cadence
-    count = window // cadence
-    # Room after the last value: a window that ends there may still hold three quarters.
-    dense = np.full(slot[-1] + 1 + max(count - 1, 0), np.nan)
-    dense[slot] = values
-    if count > 1:
-        dense = _trailing_mean(dense, count)
-    # Floor division of a negative timedelta rounds down, as it must before the first interval.
-    at = ((minutes - start) // minute).astype(np.int64) - lag
-    at //= cadence
-    inside = (at >= 0) & (at < dense.size)
-    result[inside] = dense[at[inside]]
-    return result
+
+    pairing: Pairing
+    shared: NDArray[np.int16] | None
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Variables that a stretch must hold."""
+        return () if self.shared is not None else self.pairing.driver.inputs
+
+    def at(self, block: slice, part: xr.Dataset) -> NDArray[np.int16]:
+        """Return the rows of one stretch of time.
+
+        Parameters
+        ----------
+        block : slice
+            Where it stands along ``time``.
+        part : xarray.Dataset
+            Joined data in it, with the variables that :attr:`needs` names.
+
+        Returns
+        -------
+        ndarray of int16, (time or 1, site or 1)
+            1 where the row does not change along an axis.
+        """
+        if self.shared is not None:
+            return self.shared if self.shared.shape[0] == 1 else self.shared[block]
+        pairing = self.pairing
+        values = driver_at(part, pairing.driver, lag=pairing.lag, window=pairing.window)
+        return pairing.bins.index(values.transpose("time", "site").to_numpy())
 
 
-def _trailing_mean(values: NDArray[np.float64], count: int) -> NDArray[np.float64]:
-    """Return the mean over each value and the ``count - 1`` before it, where 75 % are finite.
-
-    A running sum over years loses digits and lets one value change all later ones in the last
-    bit. Here a window is the tail of one block of ``count`` and the head of the next, so that
-    only its own values enter.
-    """
-    finite = np.isfinite(values)
-    total = _trailing_sum(np.where(finite, values, 0.0), count)
-    number = _trailing_sum(finite.astype(np.float64), count)
-    enough = number >= MIN_COVERAGE * count
-    return np.divide(total, number, out=np.full(values.size, np.nan), where=enough)
-
-
-def _trailing_sum(values: NDArray[np.float64], count: int) -> NDArray[np.float64]:
-    size = values.size
-    # One empty block in front, for the windows that begin before the first value.
-    blocks = -(-size // count) + 1
-    padded = np.zeros(blocks * count)
-    padded[count : count + size] = values
-    blocked = padded.reshape(blocks, count)
-    head = np.cumsum(blocked, axis=1).ravel()
-    tail = np.zeros(padded.size + 1)
-    tail[:-1] = np.cumsum(blocked[:, ::-1], axis=1)[:, ::-1].ravel()
-    end = np.arange(count, count + size)
-    first = end - count + 1
-    # A window that is exactly one block is its head alone.
-    whole = first % count == 0
-    return np.where(whole, head[end], tail[first] + head[end])
-
-
-def _times_of(data: xr.Dataset, driver: Driver) -> str:
-    """Return the time dimension that the inputs of ``driver`` live on."""
-    missing = [name for name in driver.inputs if name not in data]
-    if missing:
-        raise DataError(
-            f"driver {driver.name!r} needs {', '.join(missing)}, which the joined data do not "
-            f"have. They have: {', '.join(sorted(map(str, data.data_vars)))}. "
-            "Join again, with the files that provide it."
-        )
-    return str(data[driver.inputs[0]].dims[0])
-
-
-def _pairing(
-    data: xr.Dataset, driver: Driver, lag: int | None, window: int | None
-) -> tuple[int, int, int]:
-    """Return cadence, lag and window of ``driver`` in minutes."""
-    if driver.origin == "frames":
-        return 0, 0, 0
-    dimension = _times_of(data, driver)
-    cadence = int(data[dimension].attrs["cadence_minutes"])
-    default_lag, default_window = default_lag_window(driver, cadence)
-    return (
-        cadence,
-        default_lag if lag is None else lag,
-        default_window if window is None else window,
-    )
-
-
-def driver_at(data: xr.Dataset, driver: Driver, *, lag: int, window: int) -> xr.DataArray:
-    """Return the driver of each site-minute.
-
-    Parameters
-    ----------
-    data : xarray.Dataset
-        Joined data.
-    driver : Driver
-    lag, window : int
-        Minutes; see :func:`lagged`. They do not apply to what comes with the frames (MLT, site).
-
-    Returns
-    -------
-    xarray.DataArray
-        Over ``time``, ``site`` or both; NaN where missing. A coupling function is computed for
-        each interval and then averaged; angles are computed from averaged components.
-
-    Raises
-    ------
-    DataError
-        If an input is not in ``data``.
-    UsageError
-        If the window is not a multiple of the cadence.
-    """
-    time = data["time"].to_numpy()
-    attrs = {"units": driver.units, "long_name": driver.long_name}
-    if driver.origin == "frames":
-        if len(driver.inputs) > 1:
-            raise UsageError(
-                f"driver {driver.name!r} comes with the frames and takes one input; "
-                f"got {', '.join(driver.inputs)}."
-            )
-        return xr.DataArray(driver.compute(_frames_driver(data, driver))).assign_attrs(attrs)
-    dimension = _times_of(data, driver)
-    times = data[dimension].to_numpy()
-    cadence = int(data[dimension].attrs["cadence_minutes"])
-
-    def at_minutes(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return lagged(values, times, time, cadence=cadence, lag=lag, window=window)
-
-    apart = [name for name in driver.inputs if data[name].dims != (dimension,)]
-    if apart:
-        raise UsageError(
-            f"driver {driver.name!r} mixes inputs of different cadence: {', '.join(apart)} and "
-            f"{driver.inputs[0]}. Use inputs that come together."
-        )
-    inputs = [data[name].to_numpy().astype(np.float64) for name in driver.inputs]
-    if driver.average_inputs:
-        result = driver.compute(*[at_minutes(values) for values in inputs])
-    else:
-        result = at_minutes(np.asarray(driver.compute(*inputs), dtype=np.float64))
-    return xr.DataArray(result, dims="time", coords={"time": data["time"]}, attrs=attrs)
-
-
-def _frames_driver(data: xr.Dataset, driver: Driver) -> xr.DataArray:
-    name = driver.inputs[0]
-    if name in {"month", "season", "year", "hour"}:
-        stamp = data["time"].dt
-        if name == "hour":
-            return stamp.hour + stamp.minute / 60.0
-        if name == "season":
-            return data["time"].copy(data=months_to_seasons(stamp.month.to_numpy()))
-        return stamp.month if name == "month" else stamp.year
-    if name not in data and name not in data.coords:
-        raise DataError(
-            f"driver {driver.name!r} needs {name!r}, which the joined data do not have. "
-            "Join again with this version."
-        )
-    return data[name]
-
-
-def _bins(
-    data: xr.Dataset,
-    driver: Driver,
-    values: xr.DataArray,
-    bins: Sequence[float] | int | None,
-    max_sun_elevation: float | None,
-    moon: str,
-) -> Bins:
+def _given_bins(driver: Driver, bins: Sequence[float] | int | None) -> Bins | None:
+    """Return the bins that do not depend on the values; None for those that do."""
     if isinstance(bins, int):
         if not driver.edges or driver.circular:
             raise UsageError(
                 f"--quantiles does not apply to {driver.name}, which is "
                 f"{'circular' if driver.circular else 'categorical'}; leave it out or use --bins."
             )
-        exposure = data["frames"].sel(label=list(USABLE)).sum("label", dtype="int64")
-        if max_sun_elevation is not None:
-            exposure = exposure * (data["sun_elevation"] <= max_sun_elevation)
-        if moon == "down":
-            lit = data["moon_illumination"] >= MOONLIT_ILLUMINATION
-            exposure = exposure * ~((data["moon_elevation"] > 0) & lit)
-        if "site" not in values.dims:
-            exposure = exposure.sum("site")
-        return quantile_bins(values.to_numpy(), exposure.transpose(*values.dims).to_numpy(), bins)
+        return None
     if bins is not None:
         if not driver.edges:
             raise UsageError(
@@ -303,10 +111,70 @@ def _bins(
             )
         return bins_from_edges(bins, period=driver.period)
     if driver.edges:
-        return bins_from_edges(driver.edges, period=driver.period)
-    if driver.categories:
-        return bins_from_categories(driver.categories)
-    found = np.unique(values.to_numpy())
+        return bins_from_edges(driver.edges, period=driver.period, names=driver.bin_names)
+    return bins_from_categories(driver.categories) if driver.categories else None
+
+
+def _check_size(data: xr.Dataset, names: Sequence[str], rows: Sequence[int]) -> None:
+    """Refuse a table that no memory would hold."""
+    night = night_of(data["time"].to_numpy())
+    nights = np.count_nonzero(night[1:] != night[:-1]) + 1
+    size = math.prod(rows)
+    if size <= MOST_ROWS and size * nights <= MOST_NIGHT_ROWS:
+        return
+    most = min(MOST_ROWS, MOST_NIGHT_ROWS // nights)
+    raise UsageError(
+        f"--by {','.join(names)}: {' x '.join(map(str, rows))} bins make a table of {size:,} rows, "
+        f"for each of {nights:,} nights; expected at most {most:,} rows. "
+        "Use wider --bins, fewer --quantiles, or one driver."
+    )
+
+
+def _resolved(data: xr.Dataset, driver: Driver) -> bool:
+    """Return whether each site-minute has a value of its own, too many to have at hand at once."""
+    return driver.origin == "frames" and set(frames_driver(data, driver).dims) == {"time", "site"}
+
+
+def _found_bins(
+    data: xr.Dataset,
+    driver: Driver,
+    values: xr.DataArray | None,
+    quantiles: int | None,
+    max_sun_elevation: float | None,
+    moon: str,
+) -> Bins:
+    """Return the bins that depend on the values: quantiles, or the categories that there are.
+
+    ``values`` is None where each site-minute has one of its own.
+    """
+    if quantiles is None and values is not None:
+        return _categories(np.unique(values.to_numpy()))
+    needs = () if values is not None else driver.inputs
+    if quantiles is not None:
+        needs += ("frames", "sun_elevation", "moon_elevation", "moon_illumination")
+    found: list[NDArray[np.generic]] = []
+    weights = []
+    for block, part in time_blocks(data, needs):
+        if values is None:
+            value = driver_at(part, driver, lag=0, window=0).transpose("time", "site").to_numpy()
+        else:
+            value = values.to_numpy()[block]
+        if quantiles is None:
+            found = [np.unique(np.concatenate([*found, value.ravel()]))]
+            continue
+        weight = usable_frames(part, max_sun_elevation=max_sun_elevation, moon=moon)
+        if values is not None:
+            weight = weight.sum(axis=1, dtype=np.int32)
+        # What has no weight has no say: only usable minutes are kept.
+        kept = weight > 0
+        found.append(value[kept])
+        weights.append(weight[kept])
+    if quantiles is None:
+        return _categories(found[0])
+    return quantile_bins(np.concatenate(found), np.concatenate(weights), quantiles)
+
+
+def _categories(found: NDArray[np.generic]) -> Bins:
     return bins_from_categories([str(v) if found.dtype.kind in "UOT" else int(v) for v in found])
 
 
@@ -319,7 +187,7 @@ def pair(
     window: int | None = None,
     max_sun_elevation: float | None = None,
     moon: str = "any",
-) -> list[tuple[Pairing, NDArray[np.int16]]]:
+) -> list[tuple[Pairing, Rows]]:
     """Pair every site-minute with one or two drivers and find its bin.
 
     Parameters
@@ -340,14 +208,14 @@ def pair(
 
     Returns
     -------
-    list of (Pairing, ndarray of int16)
-        For each driver the row of each site-minute, (time, site), or (time, 1) where all sites
-        share it.
+    list of (Pairing, Rows)
+        For each driver how it is paired, and what says the row of each site-minute.
 
     Raises
     ------
     UsageError
-        If an option does not fit a driver.
+        If an option does not fit a driver, or the table would have far too many rows; said
+        before anything is computed.
     DataError
         If the joined data lack an input.
     """
@@ -366,14 +234,25 @@ def pair(
             f"--lag and --window do not apply to {' and '.join(d.name for d in drivers)}, "
             "which belong to the frame itself; leave them out."
         )
+    names_of = [driver.name for driver in drivers]
+    given = [_given_bins(driver, spec) for driver, spec in zip(drivers, specs, strict=True)]
+    expected = [
+        len(chosen) if chosen else spec if isinstance(spec, int) else 1
+        for chosen, spec in zip(given, specs, strict=True)
+    ]
+    _check_size(data, names_of, expected)
     made = []
-    for driver, spec in zip(drivers, specs, strict=True):
-        given = (lag, window) if driver.kind == takes_lag else (None, None)
-        cadence, driver_lag, driver_window = _pairing(data, driver, *given)
-        values = driver_at(data, driver, lag=driver_lag, window=driver_window)
-        chosen = _bins(data, driver, values, spec, max_sun_elevation, moon)
+    for driver, spec, own in zip(drivers, specs, given, strict=True):
+        options = (lag, window) if driver.kind == takes_lag else (None, None)
+        cadence, driver_lag, driver_window = lag_and_window(data, driver, *options)
+        values = None
+        if not _resolved(data, driver):
+            values = driver_at(data, driver, lag=driver_lag, window=driver_window)
+        quantiles = spec if isinstance(spec, int) else None
+        chosen = own or _found_bins(data, driver, values, quantiles, max_sun_elevation, moon)
         pairing = Pairing(driver, chosen, driver_lag, driver_window, cadence)
-        made.append((pairing, _index_by_site(data, values, chosen)))
+        made.append((pairing, Rows(pairing, None if values is None else _shared(values, chosen))))
+    _check_size(data, names_of, [len(pairing.bins) for pairing, _ in made])
     return made
 
 
@@ -382,11 +261,7 @@ def _lagged_kind(drivers: Sequence[Driver]) -> str | None:
     return next((kind for kind in ("solar wind", "index") if kind in kinds), None)
 
 
-def _index_by_site(data: xr.Dataset, values: xr.DataArray, bins: Bins) -> NDArray[np.int16]:
-    """Return the row of each site-minute, (time, 1) where all sites share it."""
+def _shared(values: xr.DataArray, bins: Bins) -> NDArray[np.int16]:
+    """Return the rows of a driver over ``time`` or ``site``, as (time or 1, site or 1)."""
     index = bins.index(values.to_numpy())
-    if values.dims == ("time",):
-        return index[:, None]
-    if values.dims == ("site",):
-        return np.broadcast_to(index[None, :], (data.sizes["time"], data.sizes["site"]))
-    return index if values.dims == ("time", "site") else index.T
+    return index[:, None] if values.dims == ("time",) else index[None, :]

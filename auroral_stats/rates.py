@@ -14,17 +14,15 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from auroral_stats.intervals import rate_interval
-from auroral_stats.labels import CLASSES, USABLE
-from auroral_stats.nights import NightCells, night_tensor, winter_of
-from auroral_stats.pairing import USABLE_INDEX
+from auroral_stats.labels import CLASSES, USABLE, USABLE_INDEX
+from auroral_stats.nights import NightCells, frames_by_night, winter_of
 from auroral_stats.uncertainty import (
     MIN_CLUSTERS,
     Replicates,
-    block_of,
     by_cluster,
-    effective_clusters,
-    jackknife_interval,
+    interval_over_levels,
     kish,
+    leave_one_out,
     ratio,
 )
 
@@ -32,6 +30,7 @@ __all__ = ["RateOptions", "has_value", "plain_rate", "rates", "wrap"]
 
 Array = NDArray[np.float64]
 
+_NOTHING = np.zeros(())
 _LOST = [CLASSES.index("cloudy"), CLASSES.index("moon")]
 
 _UNITS = {
@@ -58,6 +57,8 @@ class RateOptions:
         A name in :data:`auroral_stats.intervals.INTERVALS`.
     bootstrap, seed : int
         For the bootstrap interval.
+    contrasts : bool
+        Whether to make lift and risk ratio too, which take most of the time.
     """
 
     labels: tuple[str, ...]
@@ -65,32 +66,46 @@ class RateOptions:
     interval: str = "jackknife"
     bootstrap: int = 1000
     seed: int = 0
+    contrasts: bool = True
 
 
 @dataclass(frozen=True)
 class _Counts:
-    """Frames by night and flattened bin."""
+    """Frames by night and flattened bin.
+
+    Attributes
+    ----------
+    night : ndarray of datetime64[D], (night,)
+        Increasing.
+    events : ndarray, (night, label, bin)
+        Bins last: arithmetic with what all labels share then runs along memory.
+    exposure : ndarray, (night, 1, bin) or (night, label, 1)
+        What ``events`` are divided by.
+    usable, dark, lost : ndarray, (night, bin)
+        Frames of the usable classes, of all classes, and of those that hide the sky.
+    """
 
     night: NDArray[np.datetime64]
-    frames: Array  # (night, bin, class)
-    events: Array  # (night, bin, label)
-    exposure: Array  # (night, bin, label)
+    events: Array
+    exposure: Array
+    usable: Array
+    dark: Array
+    lost: Array
 
 
 def _count(cells: NightCells, options: RateOptions) -> _Counts:
-    tensor = night_tensor(cells)
-    night = tensor["night"].to_numpy().astype("datetime64[D]")
-    frames = (
-        tensor.to_numpy().reshape(night.size, int(np.prod(cells.shape)), len(CLASSES)).astype(float)
-    )
-    events = frames[..., [CLASSES.index(name) for name in options.labels]]
+    night, frames = frames_by_night(cells)
+    events = np.stack([frames[CLASSES.index(name)] for name in options.labels], axis=1)
+    usable, lost = (sum((frames[k] for k in which), _NOTHING) for which in (USABLE_INDEX, _LOST))
+    dark = usable + lost
+    return _Counts(night, events, _denominator(events, usable, dark, options), usable, dark, lost)
+
+
+def _denominator(events: Array, usable: Array, dark: Array, options: RateOptions) -> Array:
+    """Return what events (..., label, bin) are divided by, of a shape that goes with theirs."""
     if options.denominator == "reverse":
-        of = events.sum(axis=1, keepdims=True)
-    elif options.denominator == "usable":
-        of = frames[..., USABLE_INDEX].sum(axis=-1, keepdims=True)
-    else:
-        of = frames.sum(axis=-1, keepdims=True)
-    return _Counts(night, frames, events, np.broadcast_to(of, events.shape))
+        return np.asarray(events.sum(axis=-1, keepdims=True))
+    return (usable if options.denominator == "usable" else dark)[..., None, :]
 
 
 def has_value(cells: NightCells) -> NDArray[np.bool_]:
@@ -147,9 +162,16 @@ def plain_rate(cells: NightCells, options: RateOptions) -> xr.DataArray:
     -------
     xarray.DataArray
     """
-    counted = _count(cells, options)
-    rate = ratio(counted.events.sum(axis=0), counted.exposure.sum(axis=0))
-    return wrap(cells, rate, options.labels)
+    row, counts = cells.data["bin_index"].to_numpy(), cells.data["counts"].to_numpy()
+    rows = int(np.prod(cells.shape))
+    frames = np.stack([np.bincount(row, column, minlength=rows) for column in counts.T]).astype(
+        float
+    )
+    events = frames[[CLASSES.index(name) for name in options.labels]]
+    denominator = _denominator(
+        events, frames[USABLE_INDEX].sum(axis=0), frames.sum(axis=0), options
+    )
+    return wrap(cells, ratio(events, denominator).T, options.labels)
 
 
 def rates(cells: NightCells, options: RateOptions) -> xr.Dataset:
@@ -169,26 +191,27 @@ def rates(cells: NightCells, options: RateOptions) -> xr.Dataset:
     counted = _count(cells, options)
     events, exposure, night = counted.events, counted.exposure, counted.night
     low, high = _interval(events, exposure, night, options)
+    total, frames = events.sum(axis=0), exposure.sum(axis=0)
+    dark, lost = (a.sum(axis=0) for a in (counted.dark, counted.lost))
     by_label = {
-        "rate": ratio(events.sum(axis=0), exposure.sum(axis=0)),
+        "rate": ratio(total, frames),
         "ci_low": low,
         "ci_high": high,
-        "events": events.sum(axis=0).astype(np.int64),
-        "exposure": exposure.sum(axis=0).astype(np.int64),
-        "event_nights": (events > 0).sum(axis=0),
+        "events": total.astype(np.int64),
+        "exposure": np.broadcast_to(frames, total.shape).astype(np.int64),
+        "event_nights": np.count_nonzero(events > 0, axis=0),
+        "bound_low": ratio(total, dark),
+        "bound_high": np.minimum(ratio(total + lost, dark), 1.0),
     }
-    dark = counted.frames.sum(axis=(0, 2))[:, None]
-    lost = counted.frames[..., _LOST].sum(axis=(0, 2))[:, None]
-    by_label["bound_low"] = ratio(events.sum(axis=0), dark)
-    by_label["bound_high"] = np.minimum(ratio(events.sum(axis=0) + lost, dark), 1.0)
-    by_label |= _contrasts(counted, options, has_value(cells))
+    if options.contrasts:
+        by_label |= _contrasts(counted, options, has_value(cells))
     support = _support(cells, counted, options)
     result = xr.Dataset(
-        {name: wrap(cells, values, options.labels) for name, values in by_label.items()}
+        {name: wrap(cells, values.T, options.labels) for name, values in by_label.items()}
         | {name: wrap(cells, values) for name, values in support.items()}
     ).assign_coords(_bin_coordinates(cells))
     if options.denominator != "reverse":
-        overall = events.sum(axis=1), exposure.sum(axis=1)
+        overall = events.sum(axis=2), exposure.sum(axis=2)
         low, high = _interval(*overall, night, options)
         result["overall_rate"] = ("label", ratio(overall[0].sum(axis=0), overall[1].sum(axis=0)))
         result["overall_low"], result["overall_high"] = ("label", low), ("label", high)
@@ -213,18 +236,18 @@ def _interval(
 def _support(cells: NightCells, counted: _Counts, options: RateOptions) -> dict[str, NDArray[Any]]:
     """Return what the rates of each row rest on."""
     data = cells.data
-    dark = counted.frames.sum(axis=-1)
-    usable = counted.frames[..., USABLE_INDEX].sum(axis=-1)
+    usable, dark = counted.usable, counted.dark
     base = dark if options.denominator == "all" else usable
     row, minutes = data["bin_index"].to_numpy(), data["usable_minutes"].to_numpy()
     seen = minutes > 0
-    row_sites = np.unique(np.stack([row[seen], data["site_index"].to_numpy()[seen]]), axis=1)
+    at_site = np.zeros((usable.shape[1], data.sizes["site"]), dtype=bool)
+    at_site[row[seen], data["site_index"].to_numpy()[seen]] = True
     return {
         "nights": (base > 0).sum(axis=0),
         "effective_nights": kish(base),
         "usable_hours": np.bincount(row, minutes, minlength=usable.shape[1]) / 60,
         "winters": (by_cluster(base, winter_of(counted.night)) > 0).sum(axis=0),
-        "sites": np.bincount(row_sites[0], minlength=usable.shape[1]),
+        "sites": at_site.sum(axis=1),
         "availability": ratio(usable.sum(axis=0), dark.sum(axis=0)),
     }
 
@@ -238,52 +261,54 @@ def _contrasts(
     """
     events = counted.events
     if options.denominator == "all":
-        exposure = counted.frames.sum(axis=-1, keepdims=True)
+        exposure = counted.dark[:, None]
     else:
-        exposure = counted.frames[..., USABLE_INDEX].sum(axis=-1, keepdims=True)
-        events = np.where(np.isin(options.labels, USABLE), events, np.nan)
-    exposure = np.broadcast_to(exposure, events.shape)
-    keep = present[None, :, None]
-    others = [(a * keep).sum(axis=1, keepdims=True) - a for a in (events, exposure)]
-    against = {
-        "lift": [a.sum(axis=1, keepdims=True) for a in (events, exposure)],
-        "risk_ratio": others,
-    }
+        exposure = counted.usable[:, None]
+        events = np.where(np.isin(options.labels, USABLE)[:, None], events, np.nan)
+    pair = events, exposure
+    whole = [a.sum(axis=2, keepdims=True) for a in pair]
+    known = [a[..., present].sum(axis=2, keepdims=True) for a in pair]
+    limits = interval_over_levels(_contrast, (*pair, *whole, *known), counted.night, scale="log")
+    totals = [a.sum(axis=0, keepdims=True) for a in (*pair, *whole, *known)]
     made: dict[str, NDArray[Any]] = {}
-    for name, (events0, exposure0) in against.items():
-        four = [np.broadcast_to(a, events.shape) for a in (events, exposure, events0, exposure0)]
-        levels = [_ratio_of_rates(*four)]
-        block = block_of(counted.night)
-        levels.append(_ratio_of_rates(*[by_cluster(a, block) for a in four]))
-        limits = jackknife_interval(levels, scale="log")
-        made[name] = levels[0].value
-        made[f"{name}_low"], made[f"{name}_high"] = limits
+    for name, contrast, (low, high) in zip(
+        ("lift", "risk_ratio"), _contrast(*totals), limits, strict=True
+    ):
+        made |= {name: contrast.value, f"{name}_low": low, f"{name}_high": high}
     for name in ("risk_ratio", "risk_ratio_low", "risk_ratio_high"):
         # Minutes without a driver value are no level of it to compare with the others.
-        made[name] = np.where(present[:, None], made[name], np.nan)
+        made[name] = np.where(present, made[name], np.nan)
     return made
 
 
-def _ratio_of_rates(events: Array, exposure: Array, events0: Array, exposure0: Array) -> Replicates:
-    """Return R1 / R0 and its value without each cluster; all arrays (cluster, ...)."""
+def _contrast(
+    events: Array, exposure: Array, whole: Array, frames: Array, known: Array, known_frames: Array
+) -> tuple[Replicates, Replicates]:
+    """Return lift and risk ratio of clusters: all arrays (cluster, ...).
 
-    def divide(a: Array, n: Array, b: Array, m: Array) -> Array:
-        below = ratio(b, m)
-        return np.divide(ratio(a, n), below, out=np.full(a.shape, np.nan), where=below > 0)
+    The rate is compared with that of the ``whole`` in its ``frames``, and with that of all else
+    that has a driver value.
+    """
+    own = leave_one_out(events, exposure)
+    others = leave_one_out(known - events, known_frames - exposure)
+    return _ratio_of_rates(own, leave_one_out(whole, frames)), _ratio_of_rates(own, others)
 
-    four = (events, exposure, events0, exposure0)
-    totals = [a.sum(axis=0) for a in four]
-    value = divide(*totals)
-    without = divide(*[total - a for total, a in zip(totals, four, strict=True)])
-    df = np.minimum(effective_clusters(events, exposure), effective_clusters(events0, exposure0))
+
+def _ratio_of_rates(own: Replicates, base: Replicates) -> Replicates:
+    """Return the ratio of two rates and its value without each cluster."""
+    value, without = (
+        ratio(above, below)
+        for above, below in ((own.value, base.value), (own.without, base.without))
+    )
     # An estimate that does not exist without one of its clusters, or that rests on one or two of
     # them, has no interval, however many clusters the other rate has.
-    few = [(n > 0).sum(axis=0) < MIN_CLUSTERS for n in (exposure, exposure0)]
+    few = [np.count_nonzero(one.present, axis=0) < MIN_CLUSTERS for one in (own, base)]
+    without[:, np.broadcast_to(few[0] | few[1], without.shape[1:])] = np.nan
     return Replicates(
         value=value,
-        without=np.where(few[0] | few[1], np.nan, without),
-        present=(exposure > 0) | (exposure0 > 0),
-        df=df - 1,
+        without=without,
+        present=own.present | base.present,
+        df=np.minimum(own.df, base.df),
     )
 
 

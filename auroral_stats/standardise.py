@@ -14,6 +14,7 @@ reported beside the rate; where it is small, the rate speaks for few stations an
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import xarray as xr
@@ -23,9 +24,10 @@ from auroral_stats.errors import UsageError
 from auroral_stats.intervals import at_the_edge
 from auroral_stats.uncertainty import (
     Replicates,
-    block_of,
     effective_clusters,
     jackknife_interval,
+    night_levels,
+    ratio,
 )
 
 __all__ = ["STRATA", "standardised_rates", "stratum_of"]
@@ -66,7 +68,8 @@ def stratum_of(cells: xr.Dataset, strata: Sequence[str]) -> NDArray[np.int64]:
     for name in strata:
         values = cells[STRATA[name]].to_numpy().astype(np.int64)
         key = key * (values.max(initial=0) + 1) + values
-    return np.unique(key, return_inverse=True)[1]
+    there = np.bincount(key) > 0
+    return (np.cumsum(there) - 1)[key]
 
 
 def standardised_rates(
@@ -101,106 +104,123 @@ def standardised_rates(
         Share of the weights that the strata seen in a row hold.
     """
     strata = int(stratum.max(initial=-1)) + 1
-    labels = events.shape[1]
     weights: Array = np.bincount(stratum, exposure * in_range[row], minlength=strata).astype(float)
     weights /= max(weights.sum(), 1.0)
-    # One entry for each stratum of each row: the level at which rates are formed.
-    group = row * strata + stratum
-    frames: Array = np.bincount(group, exposure, minlength=rows * strata).astype(float)
-    frames = frames.reshape(rows, strata)
-    seen = frames > 0
-    weight = (seen * weights).sum(axis=1)
-    shape = (rows, labels)
-    rate, low, high = (np.full(shape, np.nan) for _ in range(3))
     levels = [
-        np.unique(cluster, return_inverse=True)[1]
-        for cluster in (night.astype("datetime64[D]").astype(np.int64), block_of(night))
+        (_entries(cluster, row * strata + stratum, events, exposure, (rows, strata)), fewest)
+        for cluster, fewest in night_levels(night)
     ]
-    nights = int(levels[0].max(initial=-1)) + 1
-
-    def by_night(values: Array) -> Array:
-        summed = np.bincount(levels[0] * rows + row, values, minlength=nights * rows)
-        return summed.astype(float).reshape(nights, rows)
-
-    exposure_by_night = by_night(exposure)
-    for label in range(labels):
-        total: Array = np.bincount(group, events[:, label], minlength=rows * strata).astype(float)
-        per_stratum = np.divide(
-            total.reshape(rows, strata), frames, out=np.zeros(frames.shape), where=seen
-        )
-        top = (per_stratum * weights).sum(axis=1)
+    nights = levels[0][0]
+    nightly = nights.by_cluster(nights.exposure)
+    rate, low, high = (np.full((rows, events.shape[1]), np.nan) for _ in range(3))
+    for label in range(events.shape[1]):
         made = [
-            _without_each(
-                cluster,
-                group,
-                events[:, label],
-                exposure,
-                total,
-                frames.ravel(),
-                weights,
-                top,
-                weight,
-            )
-            for cluster in levels
+            replace(_without_each(entries, label, weights), fewest=fewest)
+            for entries, fewest in levels
         ]
         rate[:, label] = made[0].value
-        limits = jackknife_interval(made)
         low[:, label], high[:, label] = at_the_edge(
-            *limits, by_night(events[:, label]), exposure_by_night
+            *jackknife_interval(made), nights.by_cluster(nights.events[:, label]), nightly
         )
+    weight = ((nights.by_group(nights.exposure) > 0) * weights).sum(axis=1)
     return rate, low, high, weight
 
 
-def _without_each(
+@dataclass(frozen=True)
+class _Entries:
+    """Frames of one cluster in one stratum of one row, where there are any.
+
+    Attributes
+    ----------
+    group : ndarray of int64, (entry,)
+        row * strata + stratum.
+    pair : ndarray of int64, (entry,)
+        Which pair of row and cluster it belongs to.
+    place, row : ndarray of int64, (pair,)
+        Where the pair stands in arrays (cluster, row). Each row numbers the clusters that it has
+        from 0, so that the arrays are no longer than the row with most of them.
+    events : ndarray, (entry, label)
+    exposure : ndarray, (entry,)
+    shape : (int, int)
+        Numbers of rows and strata.
+    """
+
+    group: NDArray[np.int64]
+    pair: NDArray[np.int64]
+    place: NDArray[np.int64]
+    row: NDArray[np.int64]
+    events: Array
+    exposure: Array
+    shape: tuple[int, int]
+
+    def by_group(self, values: Array) -> Array:
+        """Add entries up, (row, stratum)."""
+        size = self.shape[0] * self.shape[1]
+        summed: Array = np.bincount(self.group, values, minlength=size).astype(float)
+        return summed.reshape(self.shape)
+
+    def by_cluster(self, values: Array) -> Array:
+        """Add entries up, (cluster, row)."""
+        summed = np.zeros((int(self.place.max(initial=-1)) + 1, self.shape[0]))
+        summed[self.place, self.row] = np.bincount(self.pair, values, minlength=self.row.size)
+        return summed
+
+
+def _entries(
     cluster: NDArray[np.int64],
     group: NDArray[np.int64],
     events: Array,
     exposure: Array,
-    total: Array,
-    frames: Array,
-    weights: Array,
-    top: Array,
-    bottom: Array,
-) -> Replicates:
+    shape: tuple[int, int],
+) -> _Entries:
+    """Add cells up to entries, which are sorted by row, cluster and stratum."""
+    rows, strata = shape
+    seen = exposure > 0
+    events, exposure = events[seen], exposure[seen]
+    number, cluster = np.unique(cluster[seen], return_inverse=True)
+    row, stratum = np.divmod(group[seen], strata)
+    key = (row * number.size + cluster) * strata + stratum
+    key, inverse = np.unique(key, return_inverse=True)
+    pair_key, stratum = np.divmod(key, strata)
+    first = np.flatnonzero(np.concatenate([[True], pair_key[1:] != pair_key[:-1]])[: key.size])
+    row_of_pair = pair_key[first] // max(number.size, 1)
+    begin = np.searchsorted(row_of_pair, np.arange(rows))
+    return _Entries(
+        group=pair_key // max(number.size, 1) * strata + stratum,
+        pair=np.repeat(np.arange(first.size), np.diff(first, append=key.size)),
+        place=np.arange(first.size) - begin[row_of_pair],
+        row=row_of_pair,
+        events=np.stack(
+            [np.bincount(inverse, column, minlength=key.size) for column in events.T], axis=-1
+        ),
+        exposure=np.bincount(inverse, exposure, minlength=key.size).astype(float),
+        shape=shape,
+    )
+
+
+def _without_each(entries: _Entries, label: int, weights: Array) -> Replicates:
     """Return the standardised rate of each row, and without each cluster in turn.
 
     Only the strata that a cluster contributes to change without it, so the work is proportional
-    to the number of (cluster, row, stratum) entries and not to their product.
+    to the number of entries and not to the product of clusters, rows and strata.
     """
-    rows = top.size
-    strata = weights.size
-    clusters = int(cluster.max(initial=-1)) + 1
-    entry, inverse = np.unique(cluster * (rows * strata) + group, return_inverse=True)
-    own_events = np.bincount(inverse, events, minlength=entry.size)
-    own_frames = np.bincount(inverse, exposure, minlength=entry.size)
-    of_cluster, of_group = np.divmod(entry, rows * strata)
-    left = frames[of_group] - own_frames
-    before = np.divide(
-        total[of_group], frames[of_group], out=np.zeros(entry.size), where=frames[of_group] > 0
-    )
-    after = np.divide(total[of_group] - own_events, left, out=np.zeros(entry.size), where=left > 0)
-    weight = weights[of_group % strata]
-    at = of_cluster * rows + of_group // strata
-    size = clusters * rows
-    change_top = np.bincount(at, weight * (after - before), minlength=size).reshape(clusters, rows)
-    gone = (left <= 0) & (frames[of_group] > 0)
-    change_bottom = -np.bincount(at, weight * gone, minlength=size).reshape(clusters, rows)
+    own_events, own_frames = entries.events[:, label], entries.exposure
+    total, frames = entries.by_group(own_events), entries.by_group(own_frames)
+    seen = frames > 0
+    rate = np.divide(total, frames, out=np.zeros(frames.shape), where=seen)
+    top, bottom = (rate * weights).sum(axis=1), (seen * weights).sum(axis=1)
+    at = np.divmod(entries.group, weights.size)
+    left = frames[at] - own_frames
+    gone = left <= 0
+    after = np.divide(total[at] - own_events, left, out=np.zeros(left.size), where=~gone)
+    weight = weights[at[1]]
     # A stratum that disappears leaves with its weight; its rate went with `after` = 0.
-    new_bottom = bottom + change_bottom
-    without = np.divide(
-        top + change_top,
-        new_bottom,
-        out=np.full((clusters, rows), np.nan),
-        where=new_bottom > 1e-12,
-    )
-    by_row: Array = np.bincount(at, own_events, minlength=size).astype(float)
-    by_row = by_row.reshape(clusters, rows)
-    frames_by_row: Array = np.bincount(at, own_frames, minlength=size).astype(float)
-    frames_by_row = frames_by_row.reshape(clusters, rows)
-    value = np.divide(top, bottom, out=np.full(rows, np.nan), where=bottom > 0)
+    new_top = top + entries.by_cluster(weight * (after - rate[at]))
+    new_bottom = bottom - entries.by_cluster(weight * gone)
+    events_by_row, frames_by_row = (entries.by_cluster(a) for a in (own_events, own_frames))
     return Replicates(
-        value=value,
-        without=without,
+        value=ratio(top, bottom),
+        without=ratio(new_top, np.where(new_bottom > 1e-12, new_bottom, 0.0)),
         present=frames_by_row > 0,
-        df=effective_clusters(by_row, frames_by_row) - 1,
+        df=effective_clusters(events_by_row, frames_by_row) - 1,
     )

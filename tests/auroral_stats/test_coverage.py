@@ -17,9 +17,11 @@ from auroral_stats.errors import DataError
 from auroral_stats.intervals import rate_interval
 from auroral_stats.labels import CLASSES
 from auroral_stats.nights import NightCells
-from auroral_stats.occurrence import occurrence_of_cells
+from auroral_stats.occurrence import OccurrenceOptions, occurrence_of_cells
 from auroral_stats.pairing import Pairing
 from auroral_stats.simulation import worlds as simulation
+from auroral_stats.simulation.coverage import MEASURED, by_night, coverage, reported, setting
+from auroral_stats.simulation.pages import write_between
 from auroral_stats.simulation.worlds import SCENARIOS, simulate_worlds
 
 ROOT = Path(__file__).parents[2]
@@ -53,12 +55,12 @@ def worlds_of(scenario, nights, worlds, seed):
 @pytest.mark.parametrize(("scenario", "nights"), [(1, 45), (3, 90)])
 def test_silent_error_2_iid_intervals_in_few_worlds(study, scenario, nights):
     made = worlds_of(scenario, nights, 300, 1)
-    default = study.coverage(made)
-    assert 0.93 < default["mean"] < 0.985
-    assert default["lowest"] > 0.90
-    assert default["error"] < 0.011
-    assert study.coverage(made, "clopper")["mean"] < 0.15
-    assert study.coverage(made, "bootstrap")["mean"] < default["mean"] - 0.04
+    default = coverage(made)
+    assert 0.93 < default.mean < 0.985
+    assert default.lowest > 0.90
+    assert default.error < 0.011
+    assert coverage(made, "clopper").mean < 0.15
+    assert coverage(made, "bootstrap").mean < default.mean - 0.04
 
 
 @pytest.mark.slow
@@ -69,32 +71,30 @@ def test_silent_error_2_iid_intervals(study):
         for scenario in range(len(SCENARIOS)):
             made = worlds_of(scenario, nights, 1000, 0)
             row = {
-                method: study.coverage(made, method, seed=nights)
+                method: coverage(made, method, seed=nights)
                 for method in ("jackknife", "bootstrap", "cluster", "clopper", "jeffreys")
             }
             default = row["jackknife"]
             # Every cell that the gate lets through has an interval.
-            np.testing.assert_array_equal(default["shown"], study.reported(made).sum(axis=0))
-            for cell, (held, shown) in enumerate(
-                zip(default["held"], default["shown"], strict=True)
-            ):
-                if shown < 1000 * study.MEASURED:
+            np.testing.assert_array_equal(default.shown, reported(made).sum(axis=0))
+            for cell, (held, shown) in enumerate(zip(default.held, default.shown, strict=True)):
+                if shown < 1000 * MEASURED:
                     rare += held, shown
                 elif lower_bound(held, shown, 0.99) < 0.92:
                     doubtful.append((nights, scenario, cell))
             found[nights, scenario] = row
-    mean = {method: np.mean([row[method]["mean"] for row in found.values()]) for method in row}
-    error = np.sqrt(sum(row["jackknife"]["error"] ** 2 for row in found.values())) / len(found)
+    mean = {method: np.mean([row[method].mean for row in found.values()]) for method in row}
+    error = np.sqrt(sum(row["jackknife"].error ** 2 for row in found.values())) / len(found)
     assert error < 0.0015
     assert 0.94 + 3 * error < mean["jackknife"] < 0.97 - 3 * error
-    assert min(row["jackknife"]["lowest"] for row in found.values()) >= 0.92
+    assert min(row["jackknife"].lowest for row in found.values()) >= 0.92
     # 74 of 84 cells are reported often enough to be measured one by one; the rest together.
-    assert sum(row["jackknife"]["cells"] for row in found.values()) >= 70
+    assert sum(row["jackknife"].cells for row in found.values()) >= 70
     assert rare[1] > 300
     assert rare[0] / rare[1] >= 0.92
     # Frames are not independent, and nights are too few and too alike for the bootstrap.
     for method, limit in (("clopper", 0.12), ("jeffreys", 0.12), ("bootstrap", 0.92)):
-        assert max(row[method]["mean"] for row in found.values()) < limit
+        assert max(row[method].mean for row in found.values()) < limit
     assert mean["cluster"] < 0.88
     assert mean["bootstrap"] < 0.88
     # 1,000 worlds cannot tell 91.9 % from 92.5 %: what they leave in doubt is measured again.
@@ -102,10 +102,48 @@ def test_silent_error_2_iid_intervals(study):
     for nights, scenario in sorted({cell[:2] for cell in doubtful}):
         held, shown = np.zeros((2, 7))
         for seed in (100, 101):
-            again = study.coverage(worlds_of(scenario, nights, 6000, seed))
-            held, shown = held + again["held"], shown + again["shown"]
+            again = coverage(worlds_of(scenario, nights, 6000, seed))
+            held, shown = held + again.held, shown + again.shown
         for cell in [cell for *row, cell in doubtful if row == [nights, scenario]]:
             assert lower_bound(held[cell], shown[cell], 0.99) > 0.92, (nights, scenario, cell)
+
+
+def long_winters(scenario, winters, length, worlds, seed):
+    return simulate_worlds(
+        SCENARIOS[scenario],
+        worlds=worlds,
+        nights=winters * length,
+        winters=winters,
+        seed=(seed, winters, length, scenario),
+    )
+
+
+def test_blocks_of_27_nights_see_recurrence_in_long_winters():
+    made = long_winters(2, 4, 150, 300, 8)
+    default = coverage(made)
+    with setting("BLOCKS", {9: 3}):
+        without = coverage(made)
+    assert 0.94 < default.mean < 0.98
+    assert default.lowest > 0.90
+    assert default.mean > without.mean + 0.005
+    assert default.width > 1.03 * without.width
+    # They can only widen an interval, and short winters do not have enough of them.
+    short = worlds_of(2, 150, 50, 8)
+    found = rate_interval(*by_night(short), short.night)
+    with setting("BLOCKS", {9: 3}):
+        np.testing.assert_array_equal(rate_interval(*by_night(short), short.night), found)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scenario", range(len(SCENARIOS)))
+@pytest.mark.parametrize(("winters", "length"), [(3, 120), (4, 150), (6, 150)])
+def test_silent_error_2_long_winters(scenario, winters, length):
+    """Every cell is measured here: 3,000 worlds tell 92 % from 93.3 %."""
+    found = coverage(long_winters(scenario, winters, length, 3000, 9))
+    assert found.cells == 7
+    assert 0.94 < found.mean < 0.98
+    for held, shown in zip(found.held, found.shown, strict=True):
+        assert lower_bound(held, shown, 0.99) > 0.92
 
 
 @pytest.mark.slow
@@ -118,26 +156,25 @@ def test_climatological_interval_is_for_all_winters(study, winters, length):
         )
         for method, rows in found.items():
             targets = (made.truth, made.climate, made.other_truth)
-            rows.append([study.coverage(made, method, truth) for truth in targets])
+            rows.append([coverage(made, method, truth) for truth in targets])
     observed, climate, another = (
-        {m: np.mean([row[k]["mean"] for row in rows]) for m, rows in found.items()}
-        for k in range(3)
+        {m: np.mean([row[k].mean for row in rows]) for m, rows in found.items()} for k in range(3)
     )
     assert 0.94 < observed["jackknife"] < 0.975
     assert 0.93 < climate["climatological"] < 0.975
-    assert min(row[1]["lowest"] for row in found["climatological"]) > 0.90
+    assert min(row[1].lowest for row in found["climatological"]) > 0.90
     # Neither promises to hold what one more winter will bring.
     assert another["jackknife"] < another["climatological"] < 0.90
     # The better these winters are known, the less their interval says of all.
     if length == 60:
-        assert climate["jackknife"] < 0.90
+        assert climate["jackknife"] < 0.925
         assert another["jackknife"] < 0.75
 
 
 def test_climatological_interval_needs_four_winters(study):
     made = worlds_of(0, 90, 20, 3)
-    assert study.coverage(made)["shown"].sum() > 100
-    low, high = rate_interval(*study.by_night(made), made.night, method="climatological")
+    assert coverage(made).shown.sum() > 100
+    low, high = rate_interval(*by_night(made), made.night, method="climatological")
     assert np.isnan([low, high]).all()
 
 
@@ -151,6 +188,7 @@ def cells_of(events, exposure, night):
     data = xr.Dataset(
         {
             "counts": (("cell", "label"), counts),
+            "minutes": ("cell", exposure[at_night, at_bin, hour] // 20),
             "usable_minutes": ("cell", exposure[at_night, at_bin, hour] // 20),
             "night_index": ("cell", at_night.astype(np.int32)),
             "site_index": ("cell", np.zeros(at_night.size, dtype=np.int16)),
@@ -165,15 +203,16 @@ def cells_of(events, exposure, night):
 
 def rates_of(events, exposure, night):
     """Return what ``occurrence`` says of one world, over the bins of the world."""
-    result = occurrence_of_cells(cells_of(events, exposure, night), labels=("arc",))
+    options = OccurrenceOptions(labels=("arc",))
+    result = occurrence_of_cells(cells_of(events, exposure, night), options)
     return result.isel(bin=bins_from_edges(EDGES).index(INSIDE), label=0)
 
 
 @pytest.mark.parametrize("nights", [45, 90])
 def test_study_measures_what_occurrence_reports(study, nights):
     made = worlds_of(3, nights, 4, 4)
-    low, high = rate_interval(*study.by_night(made), made.night)
-    shown = study.reported(made)
+    low, high = rate_interval(*by_night(made), made.night)
+    shown = reported(made)
     assert shown.any()
     assert not shown.all()
     for world in range(4):
@@ -270,10 +309,10 @@ def test_write_replaces_what_is_between_the_markers(study, tmp_path):
     page = tmp_path / "page.md"
     begin, end = study.MARKERS
     page.write_text(f"before\n\n{begin}\n\nold\n\n{end}\n\nafter\n")
-    study.write(page, "new")
+    write_between(page, study.MARKERS, "new")
     assert page.read_text() == f"before\n\n{begin}\n\nnew\n\n{end}\n\nafter\n"
     page.write_text("no markers\n")
     with pytest.raises(DataError, match=r"page\.md: expected the lines '% coverage_study"):
-        study.write(page, "new")
+        write_between(page, study.MARKERS, "new")
     assert page.read_text() == "no markers\n"
     assert [path.name for path in tmp_path.iterdir()] == ["page.md"]

@@ -88,6 +88,24 @@ def test_climatological_needs_four_winters(nights):
     )
 
 
+def test_climatological_with_no_event_or_nothing_else(nights):
+    """As many trials as winters, if they hold equally much: each had the class or had it not."""
+    _, exposure, night = nights
+    winters = exposure.reshape(5, 16, 3).sum(axis=1)
+    number = winters.sum(axis=0) ** 2 / (winters**2).sum(axis=0)
+    assert (number > 4).all()
+    for events, tail in ((np.zeros_like(exposure), 0), (exposure, 1)):
+        limits = rate_interval(events, exposure, night, method="climatological")
+        expected = {0: (0 * number, 1 - 0.025 ** (1 / number)), 1: (0.025 ** (1 / number), 1.0)}
+        for ours, theirs in zip(limits, expected[tail], strict=True):
+            np.testing.assert_allclose(ours, np.broadcast_to(theirs, 3))
+    equal = np.full((4, 1), 300.0)
+    _, high = climatological_interval(0 * equal, equal)
+    assert high == pytest.approx(stats.binomtest(0, 4).proportion_ci(0.95, "exact").high)
+    few = climatological_interval(0 * equal[:3], equal[:3])
+    assert np.isnan(few).all()
+
+
 def test_no_event_and_nothing_but_events(nights):
     _, exposure, night = nights
     number = kish(exposure)

@@ -7,9 +7,11 @@ import pytest
 import xarray as xr
 
 from auroral_stats import join as room
+from auroral_stats import joined
 from auroral_stats.counts import count_frames
 from auroral_stats.errors import ArchiveError, DataError, UsageError
-from auroral_stats.join import driver_periods, join, open_joined, save_joined, select_frames
+from auroral_stats.join import driver_periods, join
+from auroral_stats.joined import open_joined, save_joined, select_frames
 from auroral_stats.simulation.sample import open_sample
 
 
@@ -157,3 +159,12 @@ def test_data_without_the_flag_are_refused(data, tmp_path):
     bare.to_netcdf(tmp_path / "bare.nc")
     with pytest.raises(DataError, match="lacks attribute 'simulated'"):
         open_joined(tmp_path / "bare.nc")
+
+
+def test_chunks_hold_all_sites_of_what_is_read_at_a_time(data, tmp_path, monkeypatch):
+    monkeypatch.setattr(joined, "BLOCK_MINUTES", 1000)
+    stored = open_joined(save_joined(data, tmp_path / "joined.zarr"))
+    assert stored["frames"].encoding["chunks"] == (1000, data.sizes["site"], 6)
+    stored = open_joined(save_joined(data, tmp_path / "joined.nc"))
+    assert stored["mlt"].encoding["chunksizes"] == (1000, data.sizes["site"])
+    stored.close()

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 
 from auroral_stats.counts import count_frames
-from auroral_stats.errors import DataError, UsageError
+from auroral_stats.errors import ArchiveError, DataError, UsageError
 from auroral_stats.label_writing import publish, staging
 from auroral_stats.labels import (
     AURORAL,
@@ -729,10 +729,10 @@ def test_a_broken_description_is_one_clear_error(tmp_path, content, message):
 
 def test_what_is_no_store_is_said_so(tmp_path):
     for read in (open_labels, validate_labels):
-        with pytest.raises(UsageError, match="no such label store"):
+        with pytest.raises(ArchiveError, match="no such label store"):
             read(tmp_path / "absent")
     (tmp_path / "file").write_text("x")
-    with pytest.raises(UsageError, match="no such label store"):
+    with pytest.raises(ArchiveError, match="no such label store"):
         open_labels(tmp_path / "file")
     with pytest.raises(DataError, match="not a label store"):
         open_labels(tmp_path)

@@ -4,12 +4,21 @@ from collections import Counter
 
 import numpy as np
 import pytest
+import xarray as xr
 
+from auroral_stats import minutes as room
 from auroral_stats.drivers import DRIVERS
 from auroral_stats.errors import DataError
 from auroral_stats.labels import CLASSES
-from auroral_stats.nights import night_cells, night_of, night_tensor, winter_of
-from auroral_stats.pairing import driver_at
+from auroral_stats.lagging import driver_at
+from auroral_stats.nights import (
+    frames_by_night,
+    night_cells,
+    night_of,
+    night_tensor,
+    require_usable,
+    winter_of,
+)
 
 
 def slow_counts(data, name, edges, lag, window):
@@ -112,3 +121,77 @@ def test_coverage_is_reported(joined_maker):
     data["Bz"][half:] = np.nan
     (pairing,) = night_cells(data, "Bz").pairings
     assert 0.3 < pairing.coverage < 0.7
+
+
+@pytest.mark.parametrize("by", [["Bz", "mlt"], ["moon_elevation", "site"], ["month"]])
+def test_stretches_of_time_change_nothing(joined, monkeypatch, by):
+    """Nights that go on in the next stretch are put together again."""
+    whole = night_cells(joined, by)
+    monkeypatch.setattr(room, "BLOCK_MINUTES", 501)
+    parts = night_cells(joined, by)
+    assert whole.pairings == parts.pairings
+    xr.testing.assert_identical(parts.data, whole.data)
+    key = [whole.data[name].to_numpy() for name in ("site_index", "night_index", "mlt_hour")]
+    key += [whole.data[name].to_numpy() for name in ("bin_index", "moonlit")]
+    assert np.unique(np.stack(key), axis=1).shape[1] == whole.data.sizes["cell"]
+
+
+def test_each_variable_is_read_once(joined, tmp_path, monkeypatch):
+    """A lazily opened file, whose chunks hold all sites, is not read again for each of them."""
+    joined.to_zarr(tmp_path / "joined.zarr", zarr_format=2)
+    lazy = xr.open_zarr(tmp_path / "joined.zarr", chunks=None)
+    read = Counter()
+    load = xr.Dataset.load
+
+    def counted(data, **options):
+        read.update({name: data[name].size for name in data.data_vars})
+        return load(data, **options)
+
+    monkeypatch.setattr(xr.Dataset, "load", counted)
+    monkeypatch.setattr(room, "BLOCK_MINUTES", 1000)
+    cells = night_cells(lazy, ["mlat", "mlt"])
+    xr.testing.assert_identical(cells.data, night_cells(joined, ["mlat", "mlt"]).data)
+    monkeypatch.undo()
+    for name in ("frames", "mlt", "mlat", "sun_elevation", "moon_elevation"):
+        # Once from the file, once from memory.
+        assert read[name] == 2 * joined[name].size
+
+
+def test_flat_frames_are_those_of_the_tensor(joined):
+    cells = night_cells(joined, ["Bz", "mlt"])
+    night, frames = frames_by_night(cells)
+    tensor = night_tensor(cells)
+    np.testing.assert_array_equal(night.astype("M8[ns]"), tensor["night"])
+    np.testing.assert_array_equal(
+        np.moveaxis(frames, 0, -1), tensor.to_numpy().reshape(night.size, -1, 6)
+    )
+
+
+def only_lost(data):
+    """Return the data with nothing but cloud and moonlight in the pictures."""
+    lost = data["frames"].to_numpy().copy()
+    lost[..., 3] += lost[..., [0, 1, 2, 5]].sum(axis=-1, dtype=np.uint8)
+    lost[..., [0, 1, 2, 5]] = 0
+    return data.assign(frames=(data["frames"].dims, lost))
+
+
+def test_nothing_usable_is_an_error_for_rates_among_usable_frames(joined):
+    cells = night_cells(only_lost(joined), "Bz")
+    for moon in ("any", "down"):
+        with pytest.raises(DataError, match=r"no usable frame .* Use --denominator all"):
+            require_usable(cells, moon)
+    # Joint rates remain, and the coverage is then of all dark minutes.
+    (usual,) = night_cells(joined, "Bz").pairings
+    assert cells.pairings[0].coverage == pytest.approx(usual.coverage, abs=0.03)
+    assert 0.5 < usual.coverage < 0.9
+    require_usable(night_cells(joined, "Bz"), "down")
+
+
+def test_usable_frames_in_moonlight_alone_are_said_so(joined):
+    lit = (joined["moon_elevation"] > 0) & (joined["moon_illumination"] >= 0.3)
+    mixed = joined.assign(frames=joined["frames"].where(lit, only_lost(joined)["frames"]))
+    mixed["frames"] = mixed["frames"].astype(np.uint8)
+    cells = night_cells(mixed, "Bz", moon="down")
+    require_usable(cells, "any")
+    with pytest.raises(DataError, match=r"Use --moon any, as moonlit minutes have some, or --den"):
+        require_usable(cells, "down")

@@ -75,10 +75,19 @@ def test_dependence_is_found_and_independence_is_not():
     assert 0.25 < np.mean(p_values) < 0.75
 
 
-def test_statistic_equals_a_loop_over_nights():
+@pytest.mark.parametrize(
+    ("gate", "least", "most"),
+    [
+        (GATE, 3, 12),
+        (Gate(min_nights=120, min_hours=0), 1, 6),
+        (Gate(min_nights=0, min_hours=0, min_winters=8, min_sites=0), 3, 11),
+    ],
+)
+def test_statistic_equals_a_loop_over_nights(gate, least, most):
+    """Over the bins that pass the gate of the table, and no others."""
     data = years_of_data(1, slope=0.4)
-    result = circular_shift_null(data, "Bz", labels=["arc"], gate=GATE, shifts=199)
-    passes = ~occurrence(data, "Bz", labels=["arc"], gate=GATE)["masked"].to_numpy()[:-1, 0]
+    result = circular_shift_null(data, "Bz", labels=["arc"], gate=gate, shifts=1)
+    passes = ~occurrence(data, "Bz", labels=["arc"], gate=gate)["masked"].to_numpy()[:-1, 0]
     tensor = night_tensor(night_cells(data, "Bz")).to_numpy()[:, :-1].astype(float)
     night = night_tensor(night_cells(data, "Bz"))["night"].to_numpy()
     arc, usable = tensor[..., 0], tensor[..., [0, 1, 2, 5]].sum(axis=-1)
@@ -86,14 +95,25 @@ def test_statistic_equals_a_loop_over_nights():
     for row in np.flatnonzero(passes):
         a, n = arc[:, row], usable[:, row]
         rate, error = a.sum() / n.sum(), 0.0
-        for cluster in (np.arange(night.size), night.astype("M8[D]").astype(int) // 9):
+        for days, fewest in ((1, 2), (9, 3), (27, 12)):
+            cluster = night.astype("M8[D]").astype(int) // days
             groups = [g for g in np.unique(cluster) if n[cluster == g].sum()]
+            if len(groups) < fewest:
+                continue
             without = np.array([a[cluster != g].sum() / n[cluster != g].sum() for g in groups])
             factor = (len(groups) - 1) / len(groups)
             error = max(error, np.sqrt(factor * ((without - rate) ** 2).sum()))
         largest = max(largest, abs(rate - overall) / error)
-    assert passes.sum() >= 3
+    assert least <= passes.sum() <= most
     assert float(result["statistic"][0]) == pytest.approx(largest)
+
+
+@pytest.mark.parametrize("gate", [Gate(min_nights=400), Gate(min_winters=9)])
+def test_without_a_bin_that_passes_there_is_no_answer(gate):
+    data = years_of_data(1, slope=0.4)
+    result = circular_shift_null(data, "Bz", labels=["arc"], gate=gate, shifts=5)
+    for name in ("statistic", "null", "p_value", "p_adjusted"):
+        assert np.isnan(result[name]).all(), name
 
 
 def test_what_cannot_be_tested_is_said(joined):

@@ -5,9 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from auroral_stats import minutes
 from auroral_stats.drivers import DRIVERS
 from auroral_stats.errors import DataError, UsageError
-from auroral_stats.pairing import driver_at, lagged, pair
+from auroral_stats.lagging import driver_at, lagged
+from auroral_stats.minutes import time_blocks
+from auroral_stats.pairing import pair
 
 
 def slow_lagged(values, times, minutes, *, cadence, lag, window):
@@ -174,13 +177,72 @@ def test_what_the_data_do_not_have(joined):
         pair(joined, "mlt", bins=[4])
 
 
+def all_rows(data, by, **options):
+    """Return the pairing of one driver and the rows of all site-minutes, made in stretches."""
+    ((pairing, rows),) = pair(data, by, **options)
+    made = [
+        np.broadcast_to(rows.at(block, part), (part.sizes["time"], data.sizes["site"]))
+        for block, part in time_blocks(data, ["frames", *rows.needs])
+    ]
+    return pairing, np.concatenate(made)
+
+
 def test_times_of_the_frame(joined):
-    ((pairing, rows),) = pair(joined, "season")
+    pairing, rows = all_rows(joined, "season")
     assert pairing.bins.labels == ("DJF", "MAM", "JJA", "SON", "missing")
     assert np.unique(rows).tolist() == [0]
-    ((pairing, rows),) = pair(joined, "year")
+    pairing, rows = all_rows(joined, "year")
     assert pairing.bins.labels == ("2013", "missing")
-    ((pairing, rows),) = pair(joined, "hour")
+    pairing, rows = all_rows(joined, "hour")
     assert np.unique(rows).tolist() == [3, 4, 5, 6, 7, 8]
-    ((pairing, rows),) = pair(joined, "site")
+    pairing, rows = all_rows(joined, "site")
     assert rows[0].tolist() == [pairing.bins.labels.index(s) for s in joined["site"].to_numpy()]
+
+
+@pytest.mark.parametrize("by", ["Bz", "mlt", "moon_elevation", "site", "month"])
+def test_rows_of_a_stretch_are_those_of_the_whole(joined, monkeypatch, by):
+    pairing, whole = all_rows(joined, by)
+    values = driver_at(joined, pairing.driver, lag=pairing.lag, window=pairing.window)
+    values = values.broadcast_like(joined["mlt"]).transpose("time", "site").to_numpy()
+    np.testing.assert_array_equal(whole, pairing.bins.index(values))
+    monkeypatch.setattr(minutes, "BLOCK_MINUTES", 777)
+    _, parts = all_rows(joined, by)
+    np.testing.assert_array_equal(parts, whole)
+
+
+@pytest.mark.parametrize("by", ["Bz", "sun_elevation", "moon_illumination"])
+@pytest.mark.parametrize("moon", ["down", "any"])
+def test_quantiles_share_out_usable_frames(joined, monkeypatch, by, moon):
+    """Equal shares of the frames of dark minutes, by a sort of every single frame."""
+    monkeypatch.setattr(minutes, "BLOCK_MINUTES", 1000)
+    ((pairing, _),) = pair(joined, by, bins=[5], max_sun_elevation=-20.0, moon=moon)
+    values = driver_at(joined, pairing.driver, lag=pairing.lag, window=pairing.window)
+    values = values.broadcast_like(joined["mlt"]).transpose("time", "site").to_numpy()
+    frames = joined["frames"].to_numpy()[..., [0, 1, 2, 5]].sum(axis=-1, dtype=np.int64)
+    frames = frames * (joined["sun_elevation"].to_numpy() <= -20)
+    if moon == "down":
+        lit = joined["moon_illumination"].to_numpy()[:, None] >= 0.3
+        frames = frames * ~(lit & (joined["moon_elevation"].to_numpy() > 0))
+    single = np.sort(np.repeat(values.ravel(), frames.ravel()))
+    single = single[np.isfinite(single)]
+    inner = pairing.bins.edges[1:-1]
+    for k, edge in enumerate(inner, 1):
+        below, at_or_below = np.searchsorted(single, [edge], "left"), (single <= edge).sum()
+        # As many frames lie below the edge as can, given that equal values stay together.
+        assert below[0] - 60 <= k / 5 * single.size <= at_or_below + 60
+
+
+def test_absurd_tables_are_refused_before_anything_is_computed(joined):
+    fine = np.arange(0, 999, 0.1).tolist()
+    with pytest.raises(
+        UsageError, match=r"--by Bz,By: 9992 x 9992 bins make .* 99,840,064 rows, .* 30 nights"
+    ):
+        pair(joined.drop_vars(["frames"]), ["Bz", "By"], bins=[fine, fine])
+    with pytest.raises(UsageError, match="wider --bins, fewer --quantiles, or one driver"):
+        pair(joined, ["Bz", "By"], bins=[1000, 1000])
+    years = np.arange("2000-12-01", "2020-12-01", dtype="M8[D]").astype("M8[ns]")
+    long = joined.isel(time=0, drop=True).expand_dims(time=years)
+    with pytest.raises(UsageError, match=r"for each of 7,305 nights; expected at most 1,368 rows"):
+        pair(long, ["Bz", "By"], bins=[np.arange(50.0), np.arange(50.0)])
+    ((pairing, _),) = pair(joined, "Bz", bins=[fine])
+    assert len(pairing.bins) == 9992

@@ -1,19 +1,24 @@
 """The jackknife against a loop, and against what it must not do."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special, stats
 
+from auroral_stats import uncertainty
 from auroral_stats.uncertainty import (
     block_of,
     by_cluster,
     effective_clusters,
+    interval_over_levels,
     jackknife_interval,
     jackknife_se,
     kish,
     leave_one_out,
+    night_levels,
     ratio,
 )
 
@@ -113,3 +118,68 @@ def test_clusters_and_blocks():
 
 def test_ratio_is_quiet_about_nothing():
     assert np.isnan(ratio(np.array(0.0), np.array(0.0)))
+
+
+def test_an_exposure_that_labels_share_need_not_be_repeated():
+    rng = np.random.default_rng(5)
+    exposure = rng.integers(0, 300, (50, 1, 6)).astype(float)
+    events = np.floor(exposure * rng.random((50, 3, 6)))
+    once, full = (leave_one_out(events, e) for e in (exposure, np.repeat(exposure, 3, axis=1)))
+    np.testing.assert_array_equal(jackknife_se(once), jackknife_se(full))
+    np.testing.assert_array_equal(jackknife_interval([once]), jackknife_interval([full]))
+
+
+def test_levels_are_used_from_their_number_of_clusters_on():
+    """Half a winter of 27-night blocks is left out; long winters have them."""
+    for nights, sizes in ((60, [60, 7]), (12 * 27, [324, 36, 12]), (12 * 27 - 1, [323, 36, 12])):
+        night = np.datetime64("1970-01-01") + np.arange(nights)
+        assert [np.unique(c).size for c, _ in night_levels(night)] == sizes
+    # A rate that rests on fewer blocks than its table has does not use them either.
+    rng = np.random.default_rng(6)
+    block = np.repeat(np.arange(14), 27)
+    exposure = np.where(block[:, None] < [14, 11], 100.0, 0.0)
+    events = np.floor(exposure * rng.beta(2, 4, 14)[block, None])
+    night = np.datetime64("1970-01-01") + np.arange(block.size)
+    ((low, high),) = interval_over_levels(
+        lambda *a: (leave_one_out(*a),), (events, exposure), night
+    )
+    nine = [leave_one_out(*(by_cluster(a, block_of(night)) for a in (events, exposure)))]
+    rotation = [leave_one_out(*(by_cluster(a, block) for a in (events, exposure)))]
+    by_nine, by_rotation = (jackknife_interval(levels)[1] for levels in (nine, rotation))
+    assert high[0] == pytest.approx(by_rotation[0])
+    assert high[1] == pytest.approx(by_nine[1])
+    assert (by_rotation > by_nine).all()
+    assert (low < high).all()
+
+
+def test_slabs_change_nothing(monkeypatch):
+    rng = np.random.default_rng(8)
+    exposure = rng.integers(0, 300, (70, 1, 45)).astype(float)
+    events = np.floor(exposure * rng.random((70, 2, 45)))
+    night = np.datetime64("2013-11-01") + np.arange(70)
+
+    def both(a, n):
+        return leave_one_out(a, n), leave_one_out(n - a, n)
+
+    whole = interval_over_levels(both, (events, exposure), night)
+    monkeypatch.setattr(uncertainty, "_SLAB", 1000)
+    parts = interval_over_levels(both, (events, exposure), night)
+    np.testing.assert_array_equal(parts, whole)
+    assert np.shape(parts) == (2, 2, 2, 45)
+
+
+def test_clusters_in_any_order():
+    rng = np.random.default_rng(9)
+    cluster, values = rng.integers(0, 6, 50), rng.integers(0, 9, (50, 2))
+    expected = [values[cluster == k].sum(axis=0) for k in range(6)]
+    np.testing.assert_array_equal(by_cluster(values, cluster), expected)
+    assert by_cluster(values[:0], cluster[:0]).shape == (0, 2)
+
+
+def test_what_is_not_present_does_not_count():
+    rng = np.random.default_rng(10)
+    exposure = rng.integers(1, 300, 20).astype(float)
+    level = leave_one_out(np.floor(exposure * rng.random(20)), exposure)
+    odd = replace(level, present=np.arange(20) < 12)
+    change = (level.without[:12] - level.value) ** 2
+    assert jackknife_se(odd) == pytest.approx(np.sqrt(11 / 12 * change.sum()))

@@ -21,9 +21,9 @@ import xarray as xr
 
 from auroral_stats.drivers import DRIVERS
 from auroral_stats.intervals import bootstrap_interval
-from auroral_stats.labels import CLASSES
+from auroral_stats.labels import CLASSES, USABLE_INDEX
+from auroral_stats.lagging import driver_at
 from auroral_stats.nights import night_cells, night_tensor
-from auroral_stats.pairing import USABLE_INDEX, driver_at
 from auroral_stats.simulation.worlds import autoregressive
 
 
