@@ -12,7 +12,6 @@ import platform
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 from auroral_stats._version import __version__
@@ -21,7 +20,7 @@ from auroral_stats.errors import DataError
 __all__ = [
     "combine_simulated",
     "describe",
-    "fingerprint_files",
+    "fingerprint",
     "is_simulated",
     "parameters_of",
     "simulated_attr",
@@ -117,27 +116,28 @@ def combine_simulated(flags: Mapping[str, bool]) -> bool:
     return bool(simulated)
 
 
-def fingerprint_files(paths: Iterable[Path], root: Path | None = None) -> str:
-    """Return a short SHA-256 over the names and contents of ``paths``.
+def fingerprint(parts: Iterable[bytes]) -> str:
+    """Return a short digest of some content.
 
     Parameters
     ----------
-    paths : iterable of Path
-        Files; their order does not matter.
-    root : Path, optional
-        Names are taken relative to it, so that a moved folder keeps its fingerprint.
+    parts : iterable of bytes
+        In an order that does not depend on chance; where one ends and the next begins matters.
 
     Returns
     -------
     str
-        The first 16 hexadecimal digits.
+        16 hexadecimal digits of SHA-256.
+
+    Examples
+    --------
+    >>> fingerprint([b"Bz", b"12"]) == fingerprint([b"Bz1", b"2"])
+    False
     """
     digest = hashlib.sha256()
-    for path in sorted(Path(p) for p in paths):
-        name = path.relative_to(root) if root is not None else Path(path.name)
-        digest.update(name.as_posix().encode())
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "little"))
+        digest.update(part)
     return digest.hexdigest()[:16]
 
 

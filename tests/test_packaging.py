@@ -22,13 +22,18 @@ PACKAGE = ROOT / "auroral_stats"
 LAYERS = {
     0: """_version errors labels label_partition label_rows label_store label_writing provenance
         sites whole_file""",
-    1: """aacgm archive cdf downloads ephemeris geometry indices omni omni_values omni_variables periods spedas
-        time_grid""",
-    2: "bins counts coupling drivers label_import label_sorting label_table label_values",
-    3: "join nights pairing",
-    4: "intervals null occurrence rates standardise uncertainty",
-    5: "_figures plots screen simulation tables",
-    6: "cli __main__",
+    1: """aacgm archive baselines cache_index cdf despiking disturbance downloads ephemeris geometry
+        gmag gmag_cdf gmag_day indices omni omni_values omni_variables periods pi2 pyspedas_import
+        spedas staging time_grid transfers""",
+    2: """bins counts coupling drivers label_import label_sorting label_table label_values latitude
+        mag_join minutes prefetch""",
+    3: "join joined lagging nights pairing",
+    4: """covariates distributions effect_estimates effect_sample epoch_series epochs forms gate
+        geoeffectiveness headline intervals latitude_bands matching measures null occurrence
+        occurrence_options onset_lists onsets rates standardise strata uncertainty""",
+    5: """_figures effect_plots effect_tables folded_table plots screen screen_effects screen_rates
+        simulation tables""",
+    6: "_cli cli __main__",
 }
 LEVEL = {room: level for level, rooms in LAYERS.items() for room in rooms.split()}
 

@@ -1,5 +1,7 @@
 """Occurrence rates against a pandas transcription, and the errors nobody would see."""
 
+import dataclasses
+import inspect
 import itertools
 import json
 
@@ -11,8 +13,9 @@ import xarray as xr
 from auroral_stats.drivers import DRIVERS
 from auroral_stats.errors import DataError, UsageError
 from auroral_stats.labels import CLASSES, USABLE
-from auroral_stats.occurrence import Gate, occurrence
-from auroral_stats.pairing import driver_at
+from auroral_stats.lagging import driver_at
+from auroral_stats.nights import night_cells
+from auroral_stats.occurrence import Gate, OccurrenceOptions, occurrence, occurrence_of_cells
 
 OPEN = Gate(min_nights=1, min_hours=0, min_winters=1, min_sites=1)
 
@@ -245,54 +248,6 @@ def test_standardised_rate_against_a_loop(joined):
     assert float(cell["standardised_weight"]) == pytest.approx(weight[held.index].sum())
 
 
-def test_standardised_jackknife_against_a_loop(joined_maker):
-    """Drop each night and standardise again, with the weights of the whole sample."""
-    from auroral_stats.standardise import _without_each
-
-    rng = np.random.default_rng(6)
-    size, rows, strata = 300, 3, 4
-    night = rng.integers(0, 12, size)
-    row, stratum = rng.integers(0, rows, size), rng.integers(0, strata, size)
-    stratum[night == 3] = 0
-    exposure = rng.integers(1, 50, size).astype(float)
-    events = np.floor(exposure * rng.random(size))
-    weights = np.array([0.4, 0.3, 0.2, 0.1])
-
-    def standardise(keep):
-        value = np.full(rows, np.nan)
-        for r in range(rows):
-            top = bottom = 0.0
-            for s in range(strata):
-                at = keep & (row == r) & (stratum == s)
-                if exposure[at].sum():
-                    top += weights[s] * events[at].sum() / exposure[at].sum()
-                    bottom += weights[s]
-            value[r] = top / bottom
-        return value
-
-    group = row * strata + stratum
-    total = np.bincount(group, events, minlength=rows * strata)
-    frames = np.bincount(group, exposure, minlength=rows * strata)
-    seen = frames.reshape(rows, strata) > 0
-    per = np.where(
-        seen, total.reshape(rows, strata) / np.maximum(frames.reshape(rows, strata), 1), 0
-    )
-    made = _without_each(
-        night,
-        group,
-        events,
-        exposure,
-        total,
-        frames,
-        weights,
-        (per * weights).sum(axis=1),
-        (seen * weights).sum(axis=1),
-    )
-    np.testing.assert_allclose(made.value, standardise(np.ones(size, dtype=bool)))
-    for k in range(12):
-        np.testing.assert_allclose(made.without[k], standardise(night != k))
-
-
 def test_standardising_removes_a_change_of_mix(joined_maker):
     """Two stations with rates of their own; the mix follows Bz, the rates do not."""
     data = joined_maker(nights=60, sites=("gill", "rank"), seed=8)
@@ -422,15 +377,98 @@ def test_standardised_headline_has_its_own_rules(joined):
     assert "weight<0.8" in str(result["reason"].where(low, "").to_numpy().ravel())
 
 
-def test_latitude_of_a_site_is_not_a_running_float32_sum():
-    from auroral_stats.occurrence import _site_mlat
+def test_options_are_the_keywords():
+    """One list of options, of defaults, and of what a result keeps of them."""
+    keywords = dict(list(inspect.signature(occurrence).parameters.items())[2:])
+    options = {field.name: field for field in dataclasses.fields(OccurrenceOptions)}
+    assert list(options) == list(keywords)
+    made = vars(OccurrenceOptions())
+    for name, keyword in keywords.items():
+        expected = Gate() if name == "gate" else keyword.default
+        assert made[name] == expected, name
+    assert set(OccurrenceOptions().parameters()) == set(keywords)
 
-    size = 1_000_000
-    big = xr.Dataset(
-        {
-            "frames": (("time", "site", "label"), np.ones((size, 1, 6), np.uint8)),
-            "mlat": (("time", "site"), np.full((size, 1), 61.9, np.float32)),
-        },
-        coords={"time": np.arange(size), "site": ["gill"], "label": list(CLASSES)},
+
+def test_cells_that_are_counted_give_the_same(joined):
+    chosen = {"labels": ["arc", "clear"], "interval": "cluster", "gate": OPEN, "moon": "any"}
+    whole = occurrence(joined, "Bz", **chosen)
+    cells = night_cells(joined, "Bz", moon="any")
+    part = occurrence_of_cells(cells, OccurrenceOptions(**chosen))
+    assert set(whole.data_vars) - set(part.data_vars) == {
+        name for name in whole.data_vars if str(name).startswith("band_")
+    }
+    for name in part.data_vars:
+        xr.testing.assert_equal(part[name], whole[name])
+    with pytest.raises(UsageError, match="--denominator 'frames'"):
+        occurrence_of_cells(cells, OccurrenceOptions(denominator="frames"))
+    with pytest.raises(UsageError, match="would hold fixed what --by varies"):
+        occurrence_of_cells(night_cells(joined, "mlt"), OccurrenceOptions(standardise=("mlt",)))
+
+
+@pytest.mark.parametrize("moon", ["down", "any"])
+def test_totals_are_those_of_the_frames(joined, moon):
+    later = joined.assign_coords(
+        time=joined["time"].to_numpy()
+        + np.where(np.arange(joined.sizes["time"]) < 3600, 0, 365) * np.timedelta64(1, "D"),
+        driver_time=joined["driver_time"],
     )
-    assert _site_mlat(big)["gill"] == pytest.approx(61.9, abs=1e-4)
+    # One night is overcast everywhere: its frames count, it does not.
+    frames = later["frames"].copy()
+    frames[3240:3600] = 0
+    frames[3240:3600, :, CLASSES.index("cloudy")] = 20
+    later = later.assign(frames=frames)
+    flat = long_table(later, "mlt", lag=0, window=0)
+    if moon == "down":
+        flat = flat[~flat["moonlit"]]
+    usable = flat[flat["label"].isin(USABLE)]
+    expected = {
+        "total_frames": flat["frames"].sum(),
+        "total_usable_frames": usable["frames"].sum(),
+        "total_nights": usable["night"].nunique(),
+        "total_winters": (usable["night"] - pd.DateOffset(months=6)).dt.year.nunique(),
+    }
+    assert expected["total_winters"] == 2
+    assert expected["total_nights"] == flat["night"].nunique() - 1
+    attrs = occurrence(later, "mlt", moon=moon).attrs
+    assert {name: int(attrs[name]) for name in expected} == expected
+
+
+def test_what_a_result_says_of_its_input(joined):
+    data = joined.assign_attrs(
+        labels_source="model",
+        labels_fingerprint="0123",
+        model_sha256="abcd",
+        model_trained_on="OATH",
+        preprocess="crop-1",
+        omni_files="a.cdf, b.cdf",
+        other="not carried",
+    )
+    attrs = occurrence(data, "Bz").attrs
+    for name in ("labels_fingerprint", "model_sha256", "model_trained_on", "preprocess"):
+        assert attrs[name] == data.attrs[name]
+    assert attrs["omni_files"] == "a.cdf, b.cdf"
+    assert "other" not in attrs
+    assert json.loads(attrs["parameters"])["gate"] == dataclasses.asdict(Gate())
+    assert "drivers_fingerprint" not in occurrence(data, "mlt").attrs
+
+
+def test_fingerprint_of_drivers_follows_the_values_around_the_frames(joined):
+    def of(data, by="Bz"):
+        return occurrence(data, by).attrs["drivers_fingerprint"]
+
+    whole = of(joined)
+    assert len({whole, of(joined, "By"), of(joined, "newell"), of(joined, ["Bz", "Kp"])}) == 4
+    # Other drivers, and values before the nights, make no difference; one value among them does.
+    more = {"driver_time": joined["driver_time"][:1] - np.timedelta64(9, "D")}
+    early = joined.isel(driver_time=[0]).assign_coords(more)
+    longer = xr.concat(
+        [early, joined], "driver_time", data_vars="minimal", coords="minimal", compat="override"
+    )
+    longer["driver_time"].attrs = joined["driver_time"].attrs
+    assert of(longer) == whole
+    assert of(joined.assign(By=joined["By"] + 1)) == whole
+    bz = joined["Bz"].copy()
+    bz[5000] = bz[5000] + 0.01
+    assert of(joined.assign(Bz=bz)) != whole
+    # So do the nights: fewer of them are another input.
+    assert of(joined.isel(time=slice(0, 3600))) != whole

@@ -8,7 +8,7 @@ from auroral_stats.errors import DataError
 from auroral_stats.provenance import (
     combine_simulated,
     describe,
-    fingerprint_files,
+    fingerprint,
     is_simulated,
     simulated_attr,
 )
@@ -55,11 +55,11 @@ def test_attributes_are_strings_that_can_be_read_back():
     assert {"python", "numpy", "xarray"} <= set(json.loads(attrs["versions"]))
 
 
-def test_fingerprint_follows_names_and_contents(tmp_path):
-    first, second = tmp_path / "a", tmp_path / "b"
-    first.write_text("1")
-    second.write_text("2")
-    whole = fingerprint_files([first, second])
-    assert fingerprint_files([second, first]) == whole
-    second.write_text("3")
-    assert fingerprint_files([first, second]) != whole
+def test_fingerprint_follows_content_order_and_limits():
+    whole = fingerprint([b"Bz", b"12"])
+    assert whole == fingerprint(iter([b"Bz", b"12"]))
+    assert (
+        len({whole, *map(fingerprint, ([b"Bz", b"13"], [b"12", b"Bz"], [b"Bz12"], [b"Bz1", b"2"]))})
+        == 5
+    )
+    assert len(whole) == 16
