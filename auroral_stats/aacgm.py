@@ -17,7 +17,13 @@ from numpy.typing import NDArray
 from auroral_stats.errors import DataError
 from auroral_stats.time_grid import EPOCH, interpolate_on_grid
 
-__all__ = ["AACGM_HEIGHT_KM", "aacgm_coordinates", "aacgm_span", "mlt_of_zero_longitude"]
+__all__ = [
+    "AACGM_HEIGHT_KM",
+    "aacgm_coordinates",
+    "aacgm_span",
+    "magnetic_midnight",
+    "mlt_of_zero_longitude",
+]
 
 #: Height at which magnetic coordinates are taken: the usual emission height of auroral forms.
 AACGM_HEIGHT_KM = 110.0
@@ -118,6 +124,41 @@ def mlt_of_zero_longitude(utc: NDArray[np.datetime64]) -> NDArray[np.float64]:
     cos_sin = interpolate_on_grid(utc, _GRID_STEP, _lead_over_ut)
     lead = np.arctan2(cos_sin[:, 1], cos_sin[:, 0]) * (12.0 / np.pi)
     return _hour_of_day(utc) + lead
+
+
+def magnetic_midnight(day: np.datetime64, mlon: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Universal time of magnetic midnight on a day: when magnetic local time is 0.
+
+    Over the year it moves by about a quarter of an hour each way, as the Sun is ahead of the clock
+    or behind it.
+
+    Parameters
+    ----------
+    day : numpy.datetime64
+        A UTC day inside :func:`aacgm_span`.
+    mlon : numpy.ndarray, (site,)
+        AACGM longitude on that day, deg, from :func:`aacgm_coordinates`.
+
+    Returns
+    -------
+    numpy.ndarray of float64, (site,)
+        h in [0, 24), to the minute; NaN where ``mlon`` is.
+
+    Examples
+    --------
+    >>> ut = magnetic_midnight(np.datetime64("2015-03-21"), np.array([333.7]))
+    >>> bool(abs(ut[0] - 6.65) < 0.1)
+    True
+    """
+    minutes = np.arange(24 * 60)
+    reference = mlt_of_zero_longitude(day.astype("datetime64[D]") + minutes.astype("m8[m]"))
+    mlon = np.asarray(mlon, dtype=np.float64)
+    mlt = reference[:, None] + mlon / 15.0
+    from_midnight = np.abs((mlt + 12.0) % 24.0 - 12.0)
+    # A place without coordinates has no midnight either.
+    nearest = np.where(np.isnan(from_midnight), np.inf, from_midnight).argmin(axis=0)
+    hours: NDArray[np.float64] = np.where(np.isfinite(mlon), minutes[nearest] / 60.0, np.nan)
+    return hours
 
 
 def _lead_over_ut(utc: NDArray[np.datetime64]) -> NDArray[np.float64]:

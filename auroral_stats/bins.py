@@ -106,7 +106,9 @@ def _number(value: float) -> str:
     return f"{value:.10g}"
 
 
-def bins_from_edges(edges: Sequence[float], *, period: float = 0.0) -> Bins:
+def bins_from_edges(
+    edges: Sequence[float], *, period: float = 0.0, names: Sequence[str] = ()
+) -> Bins:
     """Return half-open bins between increasing ``edges``.
 
     Parameters
@@ -116,6 +118,8 @@ def bins_from_edges(edges: Sequence[float], *, period: float = 0.0) -> Bins:
     period : float, default 0
         Period of a circular quantity (360 degrees, 24 h), whose values are wrapped to begin at
         the first edge.
+    names : sequence of str, optional
+        What the bins between the edges are called; by default ``[a, b)``.
 
     Returns
     -------
@@ -124,7 +128,8 @@ def bins_from_edges(edges: Sequence[float], *, period: float = 0.0) -> Bins:
     Raises
     ------
     UsageError
-        If the edges do not increase, are too few or too many, or go round more than once.
+        If the edges do not increase, are too few or too many, or go round more than once; or if
+        there are not as many names as bins.
 
     Examples
     --------
@@ -133,6 +138,9 @@ def bins_from_edges(edges: Sequence[float], *, period: float = 0.0) -> Bins:
     >>> midnight = bins_from_edges([-6, 0, 6], period=24)
     >>> [midnight.labels[row] for row in midnight.index([23.0, 1.0, 12.0])]
     ['[-6, 0)', '[0, 6)', 'outside']
+    >>> kp = bins_from_edges([-0.5, 0.5, 1.5], names=["0", "1"])
+    >>> [kp.labels[row] for row in kp.index([0.0, 2 / 3, 4 / 3])]
+    ['0', '1', '1']
     """
     array = np.asarray(edges, dtype=float)
     if array.ndim != 1 or array.size < 2:
@@ -149,7 +157,7 @@ def bins_from_edges(edges: Sequence[float], *, period: float = 0.0) -> Bins:
             f"bin edges must increase; {_number(array[at])} is followed by "
             f"{_number(array[at + 1])} in {','.join(map(_number, array))}."
         )
-    if array.size > _MOST_BINS:
+    if array.size - 1 > _MOST_BINS:
         raise UsageError(f"{array.size - 1} bins are too many; expected at most {_MOST_BINS}.")
     span = float(array[-1] - array[0])
     if period and span > period * (1 + 1e-9):
@@ -157,7 +165,9 @@ def bins_from_edges(edges: Sequence[float], *, period: float = 0.0) -> Bins:
             f"bins from {_number(array[0])} to {_number(array[-1])} go round more than once; "
             f"expected at most {_number(period)} from the first edge to the last."
         )
-    inner = [f"[{_number(a)}, {_number(b)})" for a, b in pairwise(array)]
+    if names and len(names) != array.size - 1:
+        raise UsageError(f"{len(names)} names for {array.size - 1} bins; expected as many.")
+    inner = list(names) or [f"[{_number(a)}, {_number(b)})" for a, b in pairwise(array)]
     lower, upper = list(array[:-1]), list(array[1:])
     if period and np.isclose(span, period):
         pass

@@ -71,6 +71,9 @@ class Driver:
         Pure function of the inputs.
     edges : tuple of float
         Default bin edges, [a, b); empty for categories.
+    bin_names : tuple of str
+        What the default bins are called, where edges would puzzle a reader (Kp); empty for
+        ``[a, b)``. Bins of other edges are named by these edges.
     categories : tuple
         Values of a categorical driver; empty for edges, or where the data decide.
     circular : bool
@@ -93,6 +96,7 @@ class Driver:
     circular: bool = False
     average_inputs: bool = False
     source: str = "OMNI"
+    bin_names: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
@@ -192,11 +196,14 @@ _DECLARED = (
         "solar wind",
         "omni",
         ("By", "Bz"),
-        tuple(float(e) for e in range(-180, 181, 30)),
+        # Eight bins of 45 degrees, as of convection maps, each centred on +-Bz, +-By or halfway:
+        # purely southward IMF is the middle of one bin and not the edge of two.
+        tuple(45.0 * k - 22.5 for k in range(-3, 6)),
         clock_angle,
         circular=True,
         average_inputs=True,
-        source="atan2(By, Bz), GSM; By and Bz are averaged, not the angle",
+        source="atan2(By, Bz), GSM: 0 is northward, 90 along +By, 180 southward; By and Bz are "
+        "averaged, not the angle; bins centred on the axes and halfway",
     ),
     Driver(
         "cone_angle",
@@ -226,7 +233,7 @@ _DECLARED = (
     ),
     _omni(
         "E",
-        "electric field -V Bz",
+        "motional electric field -V Bz",
         "mV/m",
         tuple(float(e) for e in range(-5, 6)),
         source=_OMNI_DERIVED,
@@ -295,7 +302,9 @@ _DECLARED = (
         tuple(k - 0.5 for k in range(11)),
         units="",
         origin="kp",
-        source="GFZ Potsdam, Matzka et al. 2021, doi:10.5880/Kp.0001; held over its 3 h",
+        source="GFZ Potsdam, Matzka et al. 2021, doi:10.5880/Kp.0001; held over its 3 h; bin 1 "
+        "holds 1-, 1 and 1+",
+        bin_names=tuple(str(k) for k in range(10)),
     ),
     _index(
         "ap",
@@ -339,7 +348,13 @@ _DECLARED = (
     _frames("site", "site", "", "site", source="label store"),
     _frames("month", "month", "", "time", categories=tuple(range(1, 13)), source="UTC"),
     _frames(
-        "season", "season", "", "time", categories=("DJF", "MAM", "JJA", "SON"), source="UTC months"
+        "season",
+        "season",
+        "",
+        "time",
+        categories=("DJF", "MAM", "JJA", "SON"),
+        source="whole UTC months (MAM is March to May); no season is centred on an equinox or "
+        "solstice, which fall on about 20 March, 21 June, 22 September and 21 December",
     ),
     _frames("year", "year", "", "time", source="UTC"),
     _frames(

@@ -21,6 +21,7 @@ from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from auroral_stats._figures.files import FIGURE_METADATA, check_figure_name
 from auroral_stats._figures.page import (
     legend_entries,
     length_of,
@@ -70,7 +71,15 @@ from auroral_stats._figures.words import band_name, lower_first, rate_name, titl
 from auroral_stats.errors import UsageError
 from auroral_stats.whole_file import write_whole
 
-__all__ = ["ALL_BANDS", "CLASS_STYLE", "figure", "plot_map", "plot_occurrence", "save_figure"]
+__all__ = [
+    "ALL_BANDS",
+    "CLASS_STYLE",
+    "check_figure_name",
+    "figure",
+    "plot_map",
+    "plot_occurrence",
+    "save_figure",
+]
 
 
 def figure(result: xr.Dataset) -> Figure:
@@ -140,7 +149,7 @@ def plot_occurrence(
     >>> save_figure(panels["arc", "62-70"].figure, "Bz.pdf")        # doctest: +SKIP
     """
     check_result(result, 1, projection)
-    labels, axis = chosen_labels(result), axis_of(result)
+    labels, axis = chosen_labels(result), axis_of(result, whole=False)
     if ax is not None and projection is not None:
         raise UsageError("a dial holds one class, so ax= cannot take them all; leave out ax.")
     if ax is not None:
@@ -319,14 +328,12 @@ def save_figure(figure: Figure, path: str | Path) -> Path:
     'empty.png'
     """
     path = Path(path)
+    check_figure_name(path)
     kind = path.suffix.lower().removeprefix(".")
-    if kind not in _METADATA:
-        raise UsageError(
-            f"{path}: a figure is written as {', '.join('.' + name for name in _METADATA)}; "
-            f"got {path.suffix or 'no suffix'}. Choose one of these suffixes."
-        )
     known = vars(figure).get("provenance", {})
-    metadata = {theirs: known[ours] for ours, theirs in _METADATA[kind].items() if ours in known}
+    metadata = {
+        theirs: known[ours] for ours, theirs in FIGURE_METADATA[kind].items() if ours in known
+    }
     # Read while the file is written, so they cannot be given to savefig: letters stay letters in
     # PDF, and SVG does not change by itself. The lock keeps threads from restoring each other's.
     settings: Any = {"pdf.fonttype": 42, "svg.hashsalt": "auroral_stats"}
@@ -337,10 +344,3 @@ def save_figure(figure: Figure, path: str | Path) -> Path:
 
 
 _SAVING = threading.Lock()
-
-#: Under which name each kind of file keeps what we say of a figure.
-_METADATA = {
-    "png": {"title": "Title", "software": "Software", "description": "Description"},
-    "pdf": {"title": "Title", "software": "Creator", "description": "Subject"},
-    "svg": {"title": "Title", "software": "Creator", "description": "Description"},
-}

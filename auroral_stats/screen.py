@@ -1,27 +1,30 @@
-"""Results as a reader sees them in a terminal: 80 columns, with or without colour.
+"""Results as a reader sees them in a terminal: 80 columns or more, with or without colour.
 
 What is said in colour is also said in characters, for pipes and for eyes that do not tell the
-colours apart: numbers below the gate stand in parentheses.
+colours apart: numbers below the gate stand in parentheses. Nothing is cut: a table that is too
+wide is folded into several.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import xarray as xr
-from rich import box
-from rich.table import Table
 from rich.text import Text
 
+from auroral_stats.folded_table import Column, FoldedTable
 from auroral_stats.provenance import is_simulated, parameters_of
+from auroral_stats.screen_rates import bands_shown, rate_tables
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from auroral_stats.drivers import Driver
 
 __all__ = [
+    "SITES_DAY",
     "describe_result",
     "drivers_table",
     "notes_on",
@@ -29,15 +32,6 @@ __all__ = [
     "sites_table",
     "store_table",
 ]
-
-#: More columns than this do not fit into a terminal.
-_MAX_COLUMNS = 14
-
-
-def _table(title: str, **options: Any) -> Table:
-    return Table(
-        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, **options
-    )
 
 
 def describe_result(result: xr.Dataset) -> Iterator[Text]:
@@ -64,7 +58,9 @@ def describe_result(result: xr.Dataset) -> Iterator[Text]:
     for suffix in ("", "2"):
         if f"driver{suffix}" not in attrs:
             continue
-        line = f"{attrs[f'driver{suffix}']}: {attrs[f'driver{suffix}_label']}"
+        name = attrs[f"driver{suffix}_label"].replace(") (", ", ")
+        line = attrs[f"driver{suffix}"]
+        line += f": {name}" if name != line else ""
         if attrs[f"cadence_minutes{suffix}"] != "0":
             line += (
                 f", lag {attrs[f'lag_minutes{suffix}']} min, "
@@ -106,111 +102,6 @@ def _what_is_shown(result: xr.Dataset) -> str:
     return "; ".join(parts)
 
 
-def _percent(value: float) -> str:
-    """Return a rate in percent with two digits that mean something."""
-    return f"{100 * value:.0f}" if value == 0 or value >= 0.0995 else f"{100 * value:.1f}"
-
-
-def _cell(rate: float, low: float, high: float, masked: bool) -> Text:
-    if np.isnan(rate):
-        return Text("-", style="dim")
-    if masked:
-        return Text(f"({_percent(rate)})", style="dim")
-    if np.isnan(low):
-        return Text(_percent(rate))
-    return Text(f"{_percent(rate)} [{100 * low:.0f},{100 * high:.0f}]")
-
-
-def rate_tables(result: xr.Dataset) -> Iterator[Table | Text]:
-    """Yield tables of rates in percent, by latitude band where several are pooled.
-
-    Parameters
-    ----------
-    result : xarray.Dataset
-        From :func:`auroral_stats.occurrence.occurrence`.
-
-    Yields
-    ------
-    rich.table.Table or rich.text.Text
-    """
-    if "bin2" in result.dims:
-        yield from _matrices(result)
-        return
-    if "band" in result.dims:
-        for band in result["band"].to_numpy():
-            part = result.sel(band=band)
-            if part["band_masked"].all():
-                yield Text(f"MLAT {band} deg: every rate is below the gate.")
-                continue
-            yield _rates_by_bin(part, f"MLAT {band} deg: rate in % [95 % interval]", "band_")
-        yield _rates_by_bin(result, "All bands pooled (mixes latitudes): % [95 % interval]", "")
-    else:
-        yield _rates_by_bin(result, "Rate in % [95 % interval]", "")
-
-
-def _rates_by_bin(result: xr.Dataset, title: str, prefix: str) -> Table:
-    table = _table(title, padding=(0, 1, 0, 0))
-    table.add_column(result.attrs["driver"], no_wrap=True)
-    table.add_column("nights", justify="right", no_wrap=True)
-    if not prefix:
-        table.add_column("hours", justify="right", no_wrap=True)
-    labels = [str(label) for label in result["label"].to_numpy()]
-    for label in labels:
-        table.add_column(label, justify="right", no_wrap=True)
-    columns = {
-        name: result[f"{prefix}{name}"].transpose("bin", "label").to_numpy()
-        for name in ("rate", "ci_low", "ci_high", "masked")
-    }
-    exposure = result[f"{prefix}exposure"].sum("label").to_numpy()
-    for row, name in enumerate(result["bin"].to_numpy()):
-        if not exposure[row]:
-            continue
-        cells = [
-            _cell(
-                float(columns["rate"][row, k]),
-                float(columns["ci_low"][row, k]),
-                float(columns["ci_high"][row, k]),
-                bool(columns["masked"][row, k]),
-            )
-            for k in range(len(labels))
-        ]
-        support = [str(int(result[f"{prefix}nights"][row]))]
-        if not prefix:
-            support.append(f"{float(result['usable_hours'][row]):.0f}")
-        table.add_row(str(name), *support, *cells)
-    return table
-
-
-def _matrices(result: xr.Dataset) -> Iterator[Table | Text]:
-    if "," in result.attrs.get("bands", ""):
-        yield Text("All latitude bands pooled: --sites chooses stations of one band.")
-    rows = result["exposure"].sum(["bin2", "label"]).to_numpy() > 0
-    columns = result["exposure"].sum(["bin", "label"]).to_numpy() > 0
-    if columns.sum() > _MAX_COLUMNS:
-        yield Text(
-            f"{columns.sum()} columns do not fit here; write the table with --csv, --json or --nc, "
-            "or the map with --plot."
-        )
-        return
-    for label in result["label"].to_numpy():
-        part = result.sel(label=label)
-        table = _table(
-            f"{label}: rate in %, rows {result.attrs['driver']}, columns {result.attrs['driver2']}",
-            padding=(0, 1, 0, 0),
-        )
-        table.add_column("")
-        for name in result["bin2"].to_numpy()[columns]:
-            # Only the lower edge: the rest of a bin is in the next heading.
-            table.add_column(str(name).removeprefix("[").split(",")[0], justify="right")
-        for row in np.flatnonzero(rows):
-            cells = [
-                _cell(float(part["rate"][row, k]), np.nan, np.nan, bool(part["masked"][row, k]))
-                for k in np.flatnonzero(columns)
-            ]
-            table.add_row(str(result["bin"].to_numpy()[row]), *cells)
-        yield table
-
-
 def notes_on(result: xr.Dataset) -> Iterator[Text]:
     """Yield what a reader must know about the rates above.
 
@@ -223,14 +114,21 @@ def notes_on(result: xr.Dataset) -> Iterator[Text]:
     ------
     rich.text.Text
     """
-    masked = int(result["masked"].sum())
-    if masked:
-        counted = result["masked"] & (result["exposure"] > 0)
-        reasons = [r for r in np.unique(result["reason"].where(counted, "").to_numpy()) if r]
-        names = sorted({part for reason in reasons for part in str(reason).split("; ")})
+    shown = [result[["rate", "masked", "reason", "nights"]]]
+    for band in bands_shown(result):
+        part = result.sel(band=band)
+        names = {f"band_{name}": name for name in shown[0].data_vars}
+        shown.append(part[list(names)].drop_vars("band").rename(names))
+    hidden, reasons = 0, set()
+    for part in shown:
+        below = (part["masked"] & part["rate"].notnull() & (part["nights"] > 0)).to_numpy()
+        hidden += int(below.sum())
+        for reason in np.unique(part["reason"].to_numpy()[below]):
+            reasons.update(str(reason).split("; "))
+    if hidden:
         yield Text(
-            f"{int(counted.sum())} rates in parentheses are below the gate "
-            f"({'; '.join(names) or 'no frames'}): not results."
+            f"{hidden} rate{' in parentheses is' if hidden == 1 else 's in parentheses are'} "
+            f"below the gate ({'; '.join(sorted(reasons))}): not results."
         )
     for key, value in result.attrs.items():
         if key.endswith("_without"):
@@ -238,65 +136,89 @@ def notes_on(result: xr.Dataset) -> Iterator[Text]:
     yield Text(_INTERVAL_NOTES[parameters_of(result.attrs)["interval"]], style="dim")
 
 
-def drivers_table() -> Table:
+def drivers_table() -> FoldedTable:
     """Return the registry of drivers.
 
     Returns
     -------
-    rich.table.Table
+    FoldedTable
     """
     from auroral_stats.drivers import DRIVERS, default_lag_window
 
-    table = _table("Drivers: what --by takes", padding=(0, 1, 0, 0))
-    table.add_column("name", no_wrap=True, min_width=17)
-    table.add_column("what", no_wrap=True, overflow="ellipsis", max_width=32)
-    table.add_column("lag, window", no_wrap=True, justify="right", min_width=11)
-    table.add_column("bins", no_wrap=True, justify="right", min_width=14)
+    what, lags, bins = [], [], []
     for driver in DRIVERS.values():
         lag, window = default_lag_window(driver, 1)
-        when = "" if driver.origin == "frames" else f"{lag}, {window} min"
-        table.add_row(Text(driver.name, style="bold"), driver.label, when, _bins_in_brief(driver))
-    return table
+        what.append(driver.label)
+        lags.append("" if driver.origin == "frames" else f"{lag}, {window}")
+        bins.append(_bins_in_brief(driver))
+    return FoldedTable(
+        "Drivers: what --by takes",
+        Column("name", list(DRIVERS), left=True),
+        [
+            Column("what", what, left=True),
+            Column("lag", lags),
+            Column("bins", bins, left=True),
+        ],
+        "lag: default lag and averaging window, minutes (hourly solar wind: 60, 0)",
+    )
 
 
 def _bins_in_brief(driver: Driver) -> str:
-    if driver.categories:
-        return f"{driver.categories[0]} to {driver.categories[-1]}"
+    named = driver.categories or driver.bin_names
+    if named:
+        return f"{named[0]} to {named[-1]}"
     if not driver.edges:
-        return "as in the data"
+        return "from the data"
+    if driver.circular:
+        return f"{len(driver.edges) - 1} all round"
     return f"{driver.edges[0]:g} to {driver.edges[-1]:g}"
 
 
-def sites_table() -> Table:
-    """Return the table of sites.
+#: Magnetic coordinates drift, so a table of them holds for a day: one in the middle of the years
+#: that the THEMIS imagers have seen, when the Sun is within minutes of the clock.
+SITES_DAY = np.datetime64("2015-01-01")
+
+
+def sites_table() -> FoldedTable:
+    """Return the table of sites, with magnetic latitude and midnight on :data:`SITES_DAY`.
 
     Returns
     -------
-    rich.table.Table
+    FoldedTable
     """
+    from auroral_stats.aacgm import AACGM_HEIGHT_KM, aacgm_coordinates, magnetic_midnight
     from auroral_stats.sites import load_sites
 
-    table = _table("Sites", padding=(0, 1, 0, 0))
-    for name in ("code", "name"):
-        table.add_column(name, no_wrap=True)
-    for name in ("latitude", "longitude"):
-        table.add_column(name, justify="right")
-    for name in ("magnetometer", "alternate"):
-        table.add_column(name)
-    for code, site in load_sites().iterrows():
-        alternate = site["gmag_alternate"]
-        table.add_row(
-            str(code),
-            str(site["name"]),
-            f"{site['latitude']:.3f}",
-            f"{site['longitude']:.3f}",
-            str(site["gmag"]),
-            str(alternate) if isinstance(alternate, str) else "",
-        )
-    return table
+    sites = load_sites()
+    latitude, longitude = (sites[name].to_numpy() for name in ("latitude", "longitude"))
+    mlat, mlon = aacgm_coordinates(np.array([SITES_DAY]), latitude, longitude)
+    midnight = magnetic_midnight(SITES_DAY, mlon[0])
+    return FoldedTable(
+        "Sites",
+        Column("code", list(map(str, sites.index)), left=True),
+        [
+            Column("name", sites["name"].tolist(), left=True),
+            Column("latitude", [f"{value:.3f}" for value in latitude]),
+            Column("longitude", [f"{value:.3f}" for value in longitude]),
+            Column("MLAT", ["-" if np.isnan(value) else f"{value:.1f}" for value in mlat[0]]),
+            Column("midnight", [_clock(value) for value in midnight]),
+            Column("magnetometer", sites["gmag"].tolist(), left=True),
+            Column("other", sites["gmag_alternate"].tolist(), left=True),
+        ],
+        f"latitude, longitude: geodetic, degrees; MLAT: AACGM-v2 at {AACGM_HEIGHT_KM:g} km, and "
+        f"midnight: UT of magnetic midnight, both on {SITES_DAY} (they drift)",
+    )
 
 
-def store_table(path: Path) -> list[Table | Text]:
+def _clock(hours: float) -> str:
+    """Return hours as hh:mm."""
+    if np.isnan(hours):
+        return "-"
+    minutes = round(60 * hours)
+    return f"{minutes // 60 % 24:02d}:{minutes % 60:02d}"
+
+
+def store_table(path: Path) -> list[FoldedTable | Text]:
     """Return what a label store holds: where from, when, how much of each class by site.
 
     Parameters
@@ -306,7 +228,7 @@ def store_table(path: Path) -> list[Table | Text]:
 
     Returns
     -------
-    list of rich.table.Table or rich.text.Text
+    list of FoldedTable or rich.text.Text
     """
     from auroral_stats.counts import count_frames
     from auroral_stats.labels import open_labels
@@ -317,7 +239,7 @@ def store_table(path: Path) -> list[Table | Text]:
     head = Text(str(path), style="bold")
     if store.info.simulated:
         head.append("  SIMULATED DATA", style="bold magenta")
-    lines: list[Table | Text] = [
+    lines: list[FoldedTable | Text] = [
         head,
         Text(
             f"source {store.info.source}, schema {store.info.schema_version}, "
@@ -332,18 +254,12 @@ def store_table(path: Path) -> list[Table | Text]:
             )
         )
     frames = counts["frames"].sum("time", dtype="int64")
-    table = _table(
-        f"Frames, {np.datetime_as_string(time[0], unit='m')}Z to "
-        f"{np.datetime_as_string(time[-1], unit='m')}Z",
-        padding=(0, 1, 0, 0),
-    )
-    table.add_column("site")
+    sites = [*map(str, counts["site"].to_numpy()), "all"]
+    columns = []
     for label in counts["label"].to_numpy():
-        table.add_column(str(label), justify="right")
-    table.add_column("all", justify="right", style="bold")
-    for site in counts["site"].to_numpy():
-        row = frames.sel(site=site).to_numpy()
-        table.add_row(str(site), *[f"{n:,}" for n in row], f"{row.sum():,}")
-    total = frames.sum("site").to_numpy()
-    table.add_row("all", *[f"{n:,}" for n in total], f"{total.sum():,}", style="bold")
-    return [*lines, table]
+        numbers = frames.sel(label=label).to_numpy()
+        columns.append(Column(str(label), [f"{n:,}" for n in (*numbers, numbers.sum())]))
+    numbers = frames.sum("label").to_numpy()
+    columns.append(Column("all", [f"{n:,}" for n in (*numbers, numbers.sum())]))
+    span = " to ".join(f"{np.datetime_as_string(t, unit='m')}Z" for t in (time[0], time[-1]))
+    return [*lines, FoldedTable(f"Frames, {span}", Column("site", sites, left=True), columns)]

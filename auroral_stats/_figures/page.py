@@ -18,7 +18,14 @@ from matplotlib.patches import Patch
 from matplotlib.textpath import text_to_path
 from matplotlib.ticker import MaxNLocator, MultipleLocator
 
-from auroral_stats._figures.reading import BinAxis, Curve, curve_of, exposure_unit, secondary
+from auroral_stats._figures.reading import (
+    BinAxis,
+    Curve,
+    another_mix,
+    curve_of,
+    exposure_unit,
+    secondary,
+)
 from auroral_stats._figures.style import (
     ALERT,
     ALL_BANDS,
@@ -176,9 +183,10 @@ def legend_entries(
         entry = ErrorbarContainer((point, (), (bar,)), has_yerr=True, label=text)
         handles += [entry] if some else []
     pooled = bands[0] != ALL_BANDS
-    drawn = ~result["masked"].isel(bin=axis.rows).to_numpy().astype(bool)
-    for _, text, style in secondary(result, pooled=pooled) if drawn.any() else ():
-        handles.append(Line2D([], [], color=GREY if pooled else DARK, label=text, **style))
+    drawn = (~result["masked"].astype(bool)).any("label").to_numpy()
+    for name, text, style in secondary(result, pooled=pooled):
+        if (drawn & ~another_mix(result, name))[axis.rows].any():
+            handles.append(Line2D([], [], color=GREY if pooled else DARK, label=text, **style))
     if "exposure" in below:
         handles.append(Patch(color="0.82", label=f"usable {exposure_unit(result, bands[0])}"))
         handles.append(Line2D([], [], color=DARK, linewidth=0.9, label="nights"))

@@ -29,9 +29,11 @@ from auroral_stats._figures.page import (
 from auroral_stats._figures.reading import (
     BinAxis,
     Curve,
+    another_mix,
     chosen_bands,
     curve_of,
     exposure_variable,
+    prefix_of,
     read,
     secondary,
 )
@@ -70,7 +72,9 @@ def draw_rate(
         if not axis.names:
             widths = (axis.lower[pick], axis.upper[pick])
             ax.hlines(rate, *widths, colors=style["color"], linewidth=0.6, zorder=style["zorder"])
-        ax.errorbar(at, rate, yerr=spread[:, pick], **style)
+        # Without any interval there is nothing to span, which matplotlib warns of.
+        some = np.isfinite(spread[:, pick]).any()
+        ax.errorbar(at, rate, yerr=spread[:, pick] if some else None, **style)
 
 
 def draw_secondary(result: xr.Dataset, ax: Axes, axis: BinAxis, label: str, band: str) -> None:
@@ -80,7 +84,7 @@ def draw_secondary(result: xr.Dataset, ax: Axes, axis: BinAxis, label: str, band
     hidden = read(result, "masked", ALL_BANDS, label).to_numpy()[axis.rows].astype(bool)
     for name, text, style in secondary(result, pooled=pooled):
         values = 100 * read(result, name, ALL_BANDS, label).to_numpy()[axis.rows]
-        values = np.where(hidden, np.nan, values)
+        values = np.where(hidden | another_mix(result, name)[axis.rows], np.nan, values)
         options = {"color": colour, "label": f"_{text}"} | style
         if "marker" in style:
             ax.plot(axis.at(0.75), values, zorder=3.5, **options)
@@ -105,8 +109,14 @@ def draw_support(result: xr.Dataset, ax: Axes, axis: BinAxis, what: str, band: s
         return
     seen, nights = along(exposure_variable(result, band)), along("nights")
     ax.set_yscale("log")
-    # Half a unit is nothing on a logarithmic axis.
-    ax.stairs(seen, axis.edges, baseline=0.5, fill=True, color="0.82", label="_exposure")
+    # Half a unit is nothing on a logarithmic axis; less was seen where labels are a few frames.
+    name = prefix_of(band) + exposure_variable(result, band)
+    every = result[name].isel(bin=axis.rows).to_numpy()
+    least = float(every[every > 0].min(initial=1.0))
+    floor = max(0.5 * least, 0.05)
+    ax.stairs(
+        np.fmax(seen, floor), axis.edges, baseline=floor, fill=True, color="0.82", label="_exposure"
+    )
     ax.stairs(nights, axis.edges, label="_nights", **thin)
     ax.yaxis.set_major_locator(LogLocator(numticks=4))
     ax.yaxis.set_major_formatter(
@@ -134,7 +144,10 @@ def draw_wedges(ax: Axes, axis: BinAxis, curve: Curve, label: str, kwargs: dict[
     ):
         low, rate, width = turn * axis.lower[pick], curve.rate[pick], turn * axis.widths[pick]
         ax.bar(low, rate, width=width, align="edge", linewidth=0.5, alpha=0.75, **wedge)
-        ax.errorbar(low + width / 2, rate, yerr=spread[:, pick], **bar)
+        some = np.isfinite(spread[:, pick]).all(axis=0)
+        if some.any():
+            ends = spread[:, pick][:, some]
+            ax.errorbar((low + width / 2)[some], rate[some], yerr=ends, **bar)
 
 
 def draw_map(

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from auroral_stats._figures.style import ALL_BANDS, MOON, PERIOD, Array, Mask
 from auroral_stats.errors import UsageError
+from auroral_stats.headline import MIN_WEIGHT
 from auroral_stats.provenance import parameters_of
 
 
@@ -105,8 +106,13 @@ def drawing_order(result: xr.Dataset) -> tuple[str, str]:
     return ("2", "") if swap else ("", "2")
 
 
-def axis_of(result: xr.Dataset, suffix: str = "", *, turn: bool = True) -> BinAxis:
-    """Return the inner bins of a driver in the order of the axis; midnight is its middle."""
+def axis_of(
+    result: xr.Dataset, suffix: str = "", *, turn: bool = True, whole: bool = True
+) -> BinAxis:
+    """Return the inner bins of a driver in the order of the axis; midnight is its middle.
+
+    Not as a whole, the axis ends where the frames do: no one has seen Kp 9 in a few quiet nights.
+    """
     driver = str(result.attrs[f"driver{suffix}"])
     label = printed(result.attrs[f"driver{suffix}_label"])
     lower, upper = (result[f"{end}{suffix}"].to_numpy().astype(float) for end in ("lower", "upper"))
@@ -121,6 +127,11 @@ def axis_of(result: xr.Dataset, suffix: str = "", *, turn: bool = True) -> BinAx
         rows, lower, upper = rows[order], (lower - shift)[order], (upper - shift)[order]
     width, ends = upper - lower, np.abs(np.append(lower, upper))
     knee = 2 * float(ends[ends > 0].min()) if width.max() > 5 * width.min() else None
+    if not whole and driver not in PERIOD:
+        held = np.flatnonzero(result["nights"].to_numpy()[rows])
+        if held.size:
+            part = slice(held[0], held[-1] + 1)
+            rows, lower, upper = rows[part], lower[part], upper[part]
     return BinAxis(driver, rows, lower, upper, label, knee=knee)
 
 
@@ -189,6 +200,13 @@ def exposure_variable(result: xr.Dataset, band: str) -> str:
 def exposure_unit(result: xr.Dataset, band: str) -> str:
     """Return what exposure is counted in."""
     return "hours" if exposure_variable(result, band) == "usable_hours" else "frames"
+
+
+def another_mix(result: xr.Dataset, name: str) -> Mask:
+    """Return in which bins a standardised rate speaks for another mix than it claims."""
+    if name != "rate_standardised":
+        return np.zeros(result.sizes["bin"], dtype=bool)
+    return np.asarray(result["standardised_weight"].to_numpy() < MIN_WEIGHT)
 
 
 def secondary(result: xr.Dataset, *, pooled: bool) -> list[tuple[str, str, dict[str, Any]]]:

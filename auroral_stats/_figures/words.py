@@ -127,9 +127,14 @@ def notes_of(
         hidden += int((masked.astype(bool) & there.notnull()).sum())
     if hidden:
         gate = parameters_of(result.attrs).get("gate", {})
-        units = {"min_nights": "nights", "min_hours": "h", "min_winters": "winters"}
-        units["min_sites"] = "sites where pooled"
-        limits = ", ".join(f"{gate[key]:g} {unit}" for key, unit in units.items() if key in gate)
+        units = {"min_nights": "night", "min_hours": "h", "min_winters": "winter"}
+        units["min_sites"] = "site"
+        limits = ", ".join(
+            f"{gate[key]:g} {unit}{'s' * (unit != 'h' and gate[key] != 1)}"
+            for key, unit in units.items()
+            if key in gate
+        )
+        limits += " where pooled" if "min_sites" in gate else ""
         what = "cells" if len(axes) == 2 else "rates"
         notes.append(f"Grey, below the gate ({limits}): {hidden} of {full} {what}.")
     return notes

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auroral_stats.bins import bins_from_categories, bins_from_edges, parse_bins, quantile_bins
+from auroral_stats.drivers import DRIVERS
 from auroral_stats.errors import UsageError
 
 finite = st.floats(-1e6, 1e6, allow_nan=False)
@@ -102,3 +103,39 @@ def test_part_of_a_circle_is_wrapped():
         assert bins.labels[2:] == ("outside", "missing")
     with pytest.raises(UsageError, match="go round more than once"):
         bins_from_edges([0, 12, 25], period=24)
+
+
+@given(st.floats(-180, 180))
+def test_clock_angle_bins_are_centred_on_the_axes(angle):
+    """The nearest of +Bz, +By, -Bz, -By and the directions between them has the angle."""
+    driver = DRIVERS["clock_angle"]
+    bins = bins_from_edges(driver.edges, period=driver.period)
+    assert bins.labels[-1] == "missing"
+    assert len(bins) == 9
+    row = int(bins.index([angle])[0])
+    centre = (bins.lower[row] + bins.upper[row]) / 2
+    assert centre % 45 == 0
+    away = (angle - centre + 180) % 360 - 180
+    assert -22.5 <= away <= 22.5
+
+
+def test_southward_field_is_in_one_bin_from_either_side():
+    driver = DRIVERS["clock_angle"]
+    bins = bins_from_edges(driver.edges, period=driver.period)
+    rows = bins.index([180.0, -180.0, 179.0, -179.0, 157.5, -157.6, np.float32(180.0)])
+    assert {bins.labels[row] for row in rows} == {"[157.5, 202.5)"}
+    assert bins.labels[bins.index([-157.5])[0]] == "[-157.5, -112.5)"
+    cardinal = [bins.index([angle])[0] for angle in (0.0, 90.0, 180.0, -90.0)]
+    assert len(set(cardinal)) == 4
+
+
+def test_bins_have_names_where_they_are_given():
+    kp = DRIVERS["Kp"]
+    bins = bins_from_edges(kp.edges, period=kp.period, names=kp.bin_names)
+    assert bins.labels == ("below", *map(str, range(10)), "above", "missing")
+    thirds = np.array([0, 1, 2, 3, 4, 5, 25, 26, 27]) / 3
+    named = [bins.labels[row] for row in bins.index(thirds)]
+    assert named == ["0", "0", "1", "1", "1", "2", "8", "9", "9"]
+    assert bins.edges == kp.edges
+    with pytest.raises(UsageError, match="2 names for 3 bins"):
+        bins_from_edges([0, 1, 2, 3], names=["a", "b"])

@@ -140,6 +140,26 @@ def test_kp_bins_are_centred_on_whole_kp():
     assert DRIVERS["Kp"].edges[-1] == 9.5
 
 
+def test_bins_that_have_names_have_one_each():
+    for driver in DRIVERS.values():
+        assert len(driver.bin_names) in {0, len(driver.edges) - 1}
+    assert DRIVERS["Kp"].bin_names == tuple(str(k) for k in range(10))
+
+
+def test_circular_drivers_go_once_round():
+    assert {name: d.period for name, d in DRIVERS.items() if d.circular} == {
+        "clock_angle": 360.0,
+        "mlt": 24.0,
+        "hour": 24.0,
+    }
+
+
+def test_names_say_what_is_meant():
+    assert DRIVERS["E"].label == "motional electric field -V Bz (mV/m)"
+    assert "solstice" in DRIVERS["season"].source
+    assert "southward" in DRIVERS["clock_angle"].source
+
+
 def test_default_lags():
     assert default_lag_window(DRIVERS["newell"], 1) == (10, 60)
     assert default_lag_window(DRIVERS["newell"], 5) == (10, 60)

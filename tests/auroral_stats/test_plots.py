@@ -1,6 +1,9 @@
 """Figures: what they say, what they draw and that a file is whole or not there."""
 
 import json
+import re
+import subprocess
+import sys
 import threading
 from itertools import pairwise
 
@@ -377,7 +380,7 @@ def test_rows_that_are_not_on_the_axis_are_told_with_their_share(results):
         assert f"{name}: {100 * share:.1f} %" in text
     there = result["rate"].notnull() & ~result["bin"].isin(["below", "above", "missing"])
     hidden = int((result["masked"] & there).sum())
-    gate = "(8 nights, 3 h, 1 winters, 1 sites where pooled)"
+    gate = "(8 nights, 3 h, 1 winter, 1 site where pooled)"
     assert f"Grey, below the gate {gate}: {hidden} of {int(there.sum())} rates." in text
 
 
@@ -447,8 +450,68 @@ def test_uneven_bins_are_spread_out_with_ticks_at_edges(results):
     np.testing.assert_allclose(seen, (lower[passed, 0] + upper[passed, 0]) / 2, atol=0.01)
 
 
+def test_an_axis_ends_where_the_frames_do(results):
+    """Kp reaches 6 in these data; half a page of Kp that no one saw would be wasted."""
+    result = results["Kp"]
+    seen = np.flatnonzero(result["nights"].to_numpy())
+    assert seen.size < result.sizes["bin"] - 3
+    ax = plot_occurrence(result)["arc", "all"]
+    assert ax.get_xlim() == (float(result["lower"][seen[0]]), float(result["upper"][seen[-1]]))
+    x, y = points(ax, "arc")
+    for kp, rate in zip(x, y, strict=True):
+        row = result.sel(label="arc").isel(bin=result["lower"].to_numpy() == kp - 0.5)
+        assert rate == pytest.approx(100 * float(row["rate"].item()))
+
+
+def test_the_clock_has_a_bin_for_each_direction(results):
+    """Purely southward IMF is the middle of one bin, so the axis does not begin within it."""
+    ax = plot_occurrence(results["clock_angle"])["arc", "all"]
+    assert ax.get_xlim() == (-157.5, 202.5)
+    x = np.concatenate([points(ax, name)[0] for name in ("arc", "_arc below gate")])
+    assert {-90.0, 0.0, 90.0, 180.0} <= set(x)
+
+
+def test_a_standardised_rate_of_another_mix_is_not_drawn(results):
+    result = results["Bz"].copy()
+    name = "_standardised to site, mlt"
+    weight = result["standardised_weight"].to_numpy().copy()
+    keep = np.flatnonzero(~result["masked"].sel(label="arc").to_numpy())
+    weight[1:] = 1.0
+    weight[keep[0]] = 0.79
+    result["standardised_weight"] = ("bin", weight)
+    (line,) = [p for p in plot_occurrence(result)["arc", "all"].patches if p.get_label() == name]
+    drawn = np.isfinite(line.get_data().values)
+    assert not drawn[keep[0] - 1]
+    assert drawn[keep[1:] - 1].all()
+    result["standardised_weight"] = ("bin", np.full(weight.size, 0.79))
+    assert "standardised to site, mlt" not in legend(plots.figure(result))
+
+
+@pytest.mark.parametrize(("name", "projection"), [("Bz", None), ("clock_angle", "polar")])
+def test_rates_without_any_interval_are_drawn(results, name, projection):
+    result = results[name].copy()
+    for end in ("ci_low", "ci_high"):
+        result[end] = xr.full_like(result[end], np.nan)
+    ax = plot_occurrence(result, projection=projection)["arc", "all"]
+    assert ax.containers
+    if projection is None:
+        x, _ = points(ax, "arc")
+        assert x.size == int((~inner(result, "masked", "arc")).sum())
+
+
+def test_hours_below_a_half_stand_on_the_axis(results):
+    """Labels of a few frames: the bars rise from below the shortest one."""
+    result = results["Bz"].copy()
+    result["usable_hours"] = result["usable_hours"] * 0.01
+    ax = plot_occurrence(result)["exposure", "all"]
+    (bars,) = [patch for patch in ax.patches if patch.get_label() == "_exposure"]
+    data = bars.get_data()
+    assert (data.values[np.isfinite(data.values)] >= data.baseline).all()
+    assert ax.get_ylim()[0] <= data.baseline < 0.5
+
+
 def test_sites_stand_in_the_order_of_their_latitude(results):
-    result = results["site"]
+    result = results["site"].drop_vars("mlat", errors="ignore")
     plain = plot_occurrence(result)["availability", "all"]
     assert [t.get_text() for t in plain.get_xticklabels()] == ["fsmi", "gill", "rank"]
     known = result.assign_coords(mlat=("bin", [67.3, 66.0, 72.3, np.nan]))
@@ -636,9 +699,22 @@ def test_files_say_which_figure_they_are(results, tmp_path):
 
 @pytest.mark.parametrize("name", ["Bz.jpg", "Bz", "Bz.png.txt"])
 def test_an_unknown_suffix_is_refused(tmp_path, name):
-    with pytest.raises(UsageError, match=r"\.png, \.pdf, \.svg"):
+    told = re.escape(f"--plot {tmp_path / name}: expected a name that ends in .png, .pdf or .svg.")
+    with pytest.raises(UsageError, match=f"^{told}$"):
         save_figure(Figure(), tmp_path / name)
+    with pytest.raises(UsageError, match=f"^{told}$"):
+        plots.check_figure_name(tmp_path / name)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_name_of_a_figure_is_checked_without_matplotlib():
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from auroral_stats._figures.files import check_figure_name\n"
+        "for name in ('Bz.png', 'Bz.PDF', 'deep/Bz.svg'): check_figure_name(Path(name))\n"
+        "assert 'matplotlib' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
 def test_an_unwritable_place_is_told(tmp_path):

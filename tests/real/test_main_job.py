@@ -86,7 +86,9 @@ def row_of(frames: pd.DataFrame, name: str) -> pd.Series:
     if name == "site":
         return frames["site"]
     edges = list(DRIVERS[name].edges)
-    labels = [f"[{a:g}, {b:g})" for a, b in itertools.pairwise(edges)]
+    labels = list(DRIVERS[name].bin_names) or [
+        f"[{a:g}, {b:g})" for a, b in itertools.pairwise(edges)
+    ]
     row = pd.cut(frames[name].astype(float), edges, right=False, labels=labels).astype(object)
     row[frames[name] < edges[0]] = "below"
     row[frames[name] >= edges[-1]] = "above"
