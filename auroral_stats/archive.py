@@ -1,4 +1,4 @@
-"""Find the files of OMNI and Kp in the user's own pyspedas cache, or download them into it.
+"""Find archive files in the user's own pyspedas cache, or download them into it.
 
 pyspedas decides where the cache is, what the files are called and where they come from; this room
 asks it and adds what an analysis needs. A file that is there is used without asking any server
@@ -8,19 +8,18 @@ query; what is missing is named, with the folder that was searched and the remed
 
 from __future__ import annotations
 
-import fnmatch
 import logging
-import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 
+from auroral_stats.cache_index import local_files
 from auroral_stats.cdf import check_cdf
-from auroral_stats.downloads import Progress, fetch
-from auroral_stats.errors import ArchiveError
+from auroral_stats.downloads import Fetched, Limits, Progress, fetch
+from auroral_stats.errors import ArchiveError, UsageError
 from auroral_stats.periods import Period
 from auroral_stats.spedas import (
     CACHES,
@@ -36,12 +35,15 @@ from auroral_stats.spedas import (
 __all__ = [
     "PRODUCTS",
     "ArchiveFiles",
+    "Limits",
     "Product",
     "cache_folder",
     "describe_missing",
     "file_names",
     "file_period",
     "find_files",
+    "nothing_found",
+    "of_station",
 ]
 
 _log = logging.getLogger(__name__)
@@ -57,50 +59,29 @@ class ArchiveFiles:
     folder : Path
         The cache that was searched.
     paths : tuple of Path
-        What there is, in order of time, one file a span.
+        What there is, in order of station and time, one file a span.
     missing : tuple of str
         Names that were looked for in vain, ``??`` standing for any version.
-    problems : tuple of str
-        Why they could not be downloaded, each reason once; empty offline.
     offline : bool
         Whether downloading was out of the question.
+    reasons : dict of str to str
+        Why the missing files could not be downloaded, by name; empty offline.
+    downloaded : frozenset of Path
+        Those of ``paths`` that came from the server just now.
     """
 
     product: Product
     folder: Path
     paths: tuple[Path, ...]
     missing: tuple[str, ...]
-    problems: tuple[str, ...]
     offline: bool
+    reasons: dict[str, str] = field(default_factory=dict)
+    downloaded: frozenset[Path] = frozenset()
 
-
-def _local_files(folder: Path, names: Iterable[str]) -> dict[str, Path]:
-    """Return the last version of each file that the cache holds.
-
-    The place where pyspedas puts a file is looked at first. Only if something is not there is the
-    whole cache listed, once, as pyspedas accepts a file anywhere below it.
-    """
-    found: dict[str, Path] = {}
-    listings: dict[Path, list[str]] = {}
-    for name in names:
-        place = folder / PurePosixPath(name).parent
-        if place not in listings:
-            listings[place] = os.listdir(place) if place.is_dir() else []  # noqa: PTH208
-        versions = fnmatch.filter(listings[place], PurePosixPath(name).name)
-        if versions:
-            found[name] = place / max(versions)
-    absent = [name for name in names if name not in found]
-    if not absent or not folder.is_dir():
-        return found
-    elsewhere: dict[str, Path] = {}
-    for place_name, subfolders, files in os.walk(folder):
-        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
-        elsewhere.update((file, Path(place_name) / file) for file in files)
-    for name in absent:
-        versions = fnmatch.filter(elsewhere, PurePosixPath(name).name)
-        if versions:
-            found[name] = elsewhere[max(versions)]
-    return found
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Why files are missing, each reason once."""
+        return tuple(dict.fromkeys(self.reasons.values()))
 
 
 def _check_text(path: Path) -> None:
@@ -114,11 +95,14 @@ def find_files(
     product: Product | str,
     periods: Sequence[Period],
     *,
+    station: str | Iterable[str] | None = None,
     offline: bool = False,
     refresh: bool = False,
+    required: bool = True,
     root: Path | str | None = None,
     mirror: str | None = None,
     progress: Progress | None = None,
+    limits: Limits | None = None,
 ) -> ArchiveFiles:
     """Find the files that cover some periods, and download those the cache lacks.
 
@@ -128,18 +112,24 @@ def find_files(
         Or its key in :data:`PRODUCTS`.
     periods : sequence of (start, end)
         From :func:`auroral_stats.periods.merge_periods`.
+    station : str or iterable of str, optional
+        Codes, for a product whose files are kept by station (``gmag``).
     offline : bool
         Look only in the cache; make no connection.
     refresh : bool
         Ask the server for newer files even where the cache has one. Without it only a file that
         was written before the end of its own period is asked for again.
+    required : bool
+        Whether it is an error if there is not one of the files.
     root : path, optional
         A folder laid out like ``SPEDAS_DATA_DIR``, and only that; nothing is downloaded.
     mirror : str, optional
         Address to download from instead of the one pyspedas is configured for; also
-        AURORAL_STATS_OMNI_MIRROR, AURORAL_STATS_KP_MIRROR.
+        AURORAL_STATS_OMNI_MIRROR, AURORAL_STATS_KP_MIRROR, AURORAL_STATS_THEMIS_MIRROR.
     progress : callable, optional
         Called with files done, files in all, and the name at hand.
+    limits : Limits, optional
+        How many downloads at a time, and how long and hard to try.
 
     Returns
     -------
@@ -150,42 +140,66 @@ def find_files(
     ArchiveError
         If there is not one of the files, or the cache cannot be written.
     UsageError
-        If the mirror is no web address.
+        If the mirror is no web address, or a station is needed and not given.
     """
-    kind = PRODUCTS[product] if isinstance(product, str) else product
+    kind = _product(product)
     folder = cache_folder(kind.mission, root)
-    names = file_names(kind, periods)
-    local = _local_files(folder, names)
+    names = file_names(kind, periods, station)
+    local = local_files(folder, names)
     offline = offline or root is not None or not download_allowed(kind.mission)
-    problems: dict[str, str] = {}
+    fetched = Fetched()
     if not offline:
         outdated = {name: path for name, path in local.items() if refresh or _early(kind, path)}
         wanted = [name for name in names if name not in local or name in outdated]
         if wanted:
-            fetched = fetch(
-                wanted,
-                remote=server_address(kind.mission, mirror),
-                folder=folder,
-                check=check_cdf if kind.pattern.endswith(".cdf") else _check_text,
-                current=outdated,
-                progress=progress,
-            )
+            try:
+                fetched = fetch(
+                    wanted,
+                    remote=server_address(kind.mission, mirror),
+                    folder=folder,
+                    check=check_cdf if kind.pattern.endswith(".cdf") else _check_text,
+                    current=outdated,
+                    progress=progress,
+                    limits=limits,
+                )
+            except ArchiveError as error:
+                if len(wanted) > len(outdated):
+                    raise
+                fetched = Fetched(problems=dict.fromkeys(wanted, str(error)))
             local |= fetched.paths
-            problems = fetched.problems
-            for name in sorted(set(problems) & set(outdated)):
-                _log.warning("%s is used as it is: %s", local[name], problems[name])
-    missing = tuple(name for name in names if name not in local)
+            _warn_of_outdated([name for name in outdated if name in fetched.problems], fetched)
+    missing = [name for name in names if name not in local]
     files = ArchiveFiles(
         kind,
         folder,
         tuple(local[name] for name in names if name in local),
         tuple(PurePosixPath(name).name for name in missing),
-        tuple(dict.fromkeys(problems[name] for name in missing if name in problems)),
         offline,
+        {
+            PurePosixPath(name).name: fetched.problems[name]
+            for name in missing
+            if name in fetched.problems
+        },
+        frozenset(fetched.paths[name] for name in fetched.arrived),
     )
-    if not files.paths:
-        raise ArchiveError(_nothing_found(files, periods, root))
+    if required and not files.paths:
+        raise ArchiveError(nothing_found(files, periods, root))
     return files
+
+
+def _product(product: Product | str) -> Product:
+    if isinstance(product, Product):
+        return product
+    if product not in PRODUCTS:
+        raise UsageError(f"product is {product!r}; expected one of {', '.join(PRODUCTS)}.")
+    return PRODUCTS[product]
+
+
+def _warn_of_outdated(names: Sequence[str], fetched: Fetched) -> None:
+    """Say which files are used as they are, once for each reason."""
+    for reason in dict.fromkeys(fetched.problems[name] for name in names):
+        shown = [PurePosixPath(name).name for name in names if fetched.problems[name] == reason]
+        _log.warning("%s used as it is: %s", _listing(shown), reason)
 
 
 def _early(product: Product, path: Path) -> bool:
@@ -194,8 +208,8 @@ def _early(product: Product, path: Path) -> bool:
     return path.stat().st_mtime < float(end.astype("datetime64[s]").astype(np.int64))
 
 
-def _listing(names: Sequence[str], most: int = 6) -> str:
-    shown = ", ".join(names[:most])
+def _listing(names: Sequence[str], most: int = 6, between: str = ", ") -> str:
+    shown = between.join(names[:most])
     return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
 
 
@@ -209,9 +223,45 @@ def _remedy(files: ArchiveFiles, root: Path | str | None) -> str:
     return f"Check the period and the network, set {mirror} to a mirror, or {variable}."
 
 
-def _nothing_found(files: ArchiveFiles, periods: Sequence[Period], root: Path | str | None) -> str:
+def of_station(files: ArchiveFiles, code: str) -> ArchiveFiles:
+    """Return the files of one station among those of several.
+
+    Parameters
+    ----------
+    files : ArchiveFiles
+    code : str
+
+    Returns
+    -------
+    ArchiveFiles
+    """
+    part = f"_{code}_"
+    return replace(
+        files,
+        paths=tuple(path for path in files.paths if part in path.name),
+        missing=tuple(name for name in files.missing if part in name),
+        reasons={name: why for name, why in files.reasons.items() if part in name},
+        downloaded=frozenset(path for path in files.downloaded if part in path.name),
+    )
+
+
+def nothing_found(
+    files: ArchiveFiles, periods: Sequence[Period], root: Path | str | None = None
+) -> str:
+    """Return what is to be said if there is not one file: what was looked for, where and why.
+
+    Parameters
+    ----------
+    files : ArchiveFiles
+    periods : sequence of (start, end)
+    root : path, optional
+
+    Returns
+    -------
+    str
+    """
     first, last = str(periods[0][0])[:10], str(periods[-1][1])[:10]
-    why = f" ({'; '.join(files.problems)})" if files.problems else ""
+    why = f" ({_listing(files.problems, 3, '; ')})" if files.problems else ""
     return (
         f"no {files.product.title} file from {first} to {last}: looked for "
         f"{_listing(files.missing)} in {files.folder}{why}. {_remedy(files, root)}"

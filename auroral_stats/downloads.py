@@ -1,39 +1,39 @@
-"""Fetch files with pyspedas, and let only sound ones into the cache.
+"""Download files into the cache, and let only sound ones in.
 
-``pyspedas.download`` knows the servers' layout, versions and conditional requests. Four things it
-does are guarded against here: it copies into the cache piece by piece (a reader may meet half a
-file), it keeps a text file that arrived cut short, it does not verify TLS certificates unless told
-to, and it reports by log records and None. Files therefore arrive in a staging folder inside the
-cache, are compared with the length the server stated, are read through, and are moved with one
-``os.replace``.
+Files arrive in a staging folder inside the cache, under names that no other program looks for, are
+read through, and are moved into place with one ``os.replace``. A reader of the cache, or a run that
+is killed, never meets half a file. Which version of a file a server has is read from its listing of
+the folder, as pyspedas does; each listing is read once.
 """
 
 from __future__ import annotations
 
-import fnmatch
-import importlib.util
-import itertools
+import io
 import logging
-import shutil
-import tempfile
-import time
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import os
+import queue
+import re
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, TypeVar
 
 from auroral_stats.errors import ArchiveError
+from auroral_stats.pyspedas_import import pyspedas_module
+from auroral_stats.staging import staging_folder
+from auroral_stats.transfers import Limits, NotFetched, Server, connected, get
 
-__all__ = ["Fetched", "Progress", "fetch", "pyspedas_quiet"]
+__all__ = ["Fetched", "Limits", "Progress", "fetch"]
 
-#: Called with the number of files done, the number in all, and the name of the one at hand.
+#: Called with the number of files done, the number in all, and the name of the one at hand (or
+#: the folder that is being listed, or why there is a wait). Always in the thread of the caller.
 Progress = Callable[[int, int, str], None]
 
-_STAGING_PREFIX = ".auroral_stats_"
-_STALE_STAGING_S = 86_400.0
+_log = logging.getLogger(__name__)
+_POLL_S = 0.1
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True)
@@ -44,56 +44,15 @@ class Fetched:
     ----------
     paths : dict of str to Path
         Files now in the cache.
+    arrived : dict of str to int
+        Bytes of those that came from the server; the others were there and are up to date.
     problems : dict of str to str
-        Why the others are not.
+        Why the rest are not there.
     """
 
     paths: dict[str, Path] = field(default_factory=dict)
+    arrived: dict[str, int] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
-
-
-@contextmanager
-def pyspedas_quiet() -> Iterator[list[str]]:
-    """Collect what pyspedas logs instead of showing it, and leave logging as it was.
-
-    pyspedas writes to the root logger, and on import sets its level, the format of the user's own
-    first handler, and ``logging.captureWarnings``. All of that is put back.
-
-    Yields
-    ------
-    list of str
-        The messages of pyspedas, as they come. Records of anyone else pass untouched.
-    """
-    spec = importlib.util.find_spec("pyspedas")
-    folders = tuple(spec.submodule_search_locations or ()) if spec else ()
-    said: list[str] = []
-
-    def drop(record: logging.LogRecord) -> bool:
-        if folders and record.pathname.startswith(folders):
-            said.append(record.getMessage())
-            return False
-        return True
-
-    root = logging.getLogger()
-    level, handlers = root.level, list(root.handlers)
-    formats = [(handler, handler.formatter) for handler in handlers]
-    # With no handler at all, the first logging.info() would install one for good.
-    silence = logging.NullHandler()
-    root.addHandler(silence)
-    root.addFilter(drop)
-    show = warnings.showwarning
-    try:
-        yield said
-    finally:
-        if warnings.showwarning is not show:
-            logging.captureWarnings(False)
-        root.removeFilter(drop)
-        for handler in list(root.handlers):
-            if handler not in handlers:
-                root.removeHandler(handler)
-        for handler, formatter in formats:
-            handler.setFormatter(formatter)
-        root.setLevel(level)
 
 
 def fetch(
@@ -104,6 +63,7 @@ def fetch(
     check: Callable[[Path], None],
     current: Mapping[str, Path] | None = None,
     progress: Progress | None = None,
+    limits: Limits | None = None,
 ) -> Fetched:
     """Download files into the cache, whole and read through, or not at all.
 
@@ -122,7 +82,9 @@ def fetch(
         Files already in the cache that may be out of date: the server is asked for a newer one,
         and they stay if it has none or does not answer.
     progress : callable, optional
-        See :data:`Progress`.
+        See :data:`Progress`. Without it, waits that a server asks for are logged as warnings.
+    limits : Limits, optional
+        How many transfers at a time, and how long and hard to try.
 
     Returns
     -------
@@ -133,20 +95,56 @@ def fetch(
     ArchiveError
         If the cache cannot be written.
     """
-    job = _Job(remote, folder, _new_staging(folder), check, current or {}, progress, len(patterns))
+    patterns = list(dict.fromkeys(patterns))
+    limits = limits or Limits()
+    said: queue.SimpleQueue[tuple[str, bool]] = queue.SimpleQueue()
     fetched = Fetched()
+
+    def pass_on() -> None:
+        """Tell the caller what the transfers have said, in the caller's own thread."""
+        while not said.empty():
+            text, is_wait = said.get()
+            if progress is not None:
+                progress(len(fetched.paths) + len(fetched.problems), len(patterns), text)
+            elif is_wait:
+                _log.warning("%s: %s", remote, text)
+
     try:
-        for _, group in itertools.groupby(sorted(patterns), key=_parent):
-            names = list(group)
-            fatal = _fetch_group(names, job, fetched)
-            if fatal:  # the rest would fail alike, after long waits
-                unasked = set(patterns) - set(fetched.paths) - set(fetched.problems)
-                fetched.problems.update(dict.fromkeys(unasked, fatal))
-                break
+        with (
+            staging_folder(folder) as staging,
+            connected(remote, limits, lambda text: said.put((text, True))) as server,
+        ):
+            links = pyspedas_module("pyspedas.utilities.download").LinkParser
+            job = _Job(server, folder, staging, check, current or {}, said, links)
+            versions: dict[str, str] = {name: name for name in patterns if "?" not in name}
+            by_folder: dict[str, list[str]] = {}
+            for name in patterns:
+                if "?" in name:
+                    by_folder.setdefault(str(PurePosixPath(name).parent), []).append(name)
+
+            def listed(parent: str, found: _Listing) -> None:
+                for name in by_folder[parent]:
+                    version = found.last_version(name)
+                    if version:
+                        versions[name] = version
+                    else:
+                        fetched.problems[name] = found.problem or "the server has no such file"
+
+            def done(name: str, outcome: _Outcome) -> None:
+                if outcome.path is None:
+                    fetched.problems[name] = outcome.problem
+                else:
+                    fetched.paths[name] = outcome.path
+                    if outcome.size is not None:
+                        fetched.arrived[name] = outcome.size
+
+            _in_parallel(job, _list_folder, list(by_folder), listed, pass_on)
+            wanted = [(name, versions[name]) for name in patterns if name in versions]
+            _in_parallel(job, _get_file, wanted, lambda item, o: done(item[0], o), pass_on)
+    except ArchiveError:
+        raise
     except OSError as error:
         raise _unwritable(folder, error) from error
-    finally:
-        shutil.rmtree(job.staging, ignore_errors=True)
     return fetched
 
 
@@ -154,145 +152,137 @@ def fetch(
 class _Job:
     """One call of :func:`fetch`."""
 
-    remote: str
+    server: Server
     folder: Path
     staging: Path
     check: Callable[[Path], None]
     current: Mapping[str, Path]
-    progress: Progress | None
-    total: int
+    said: queue.SimpleQueue[tuple[str, bool]]
+    link_parser: Any
 
 
-@dataclass
-class _Answers:
-    """What was heard while pyspedas ran: the server's answers by file name, and what ended it.
+@dataclass(frozen=True)
+class _Listing:
+    """Names in a folder of the server, by the name with ``??`` for the version."""
 
-    The folder's index page has the empty name.
-    """
+    names: dict[str, str] = field(default_factory=dict)
+    problem: str = ""
 
-    status: dict[str, int] = field(default_factory=dict)
-    length: dict[str, int] = field(default_factory=dict)
-    fatal: str = ""
-
-
-def _parent(pattern: str) -> str:
-    return str(PurePosixPath(pattern).parent)
+    def last_version(self, pattern: str) -> str:
+        """Return the path of the last version of a file; empty if there is none."""
+        name = self.names.get(PurePosixPath(pattern).name, "")
+        return str(PurePosixPath(pattern).with_name(name)) if name else ""
 
 
-def _unwritable(folder: Path, error: OSError) -> ArchiveError:
-    if isinstance(error, ArchiveError):
-        return error
-    return ArchiveError(
-        f"the cache {folder} cannot be written: {error}. "
-        "Free space there, or set SPEDAS_DATA_DIR to a folder that you can write."
-    )
+@dataclass(frozen=True)
+class _Outcome:
+    """A file now in the cache (``size`` if it came just now), or why it is not."""
+
+    path: Path | None = None
+    size: int | None = None
+    problem: str = ""
 
 
-def _new_staging(folder: Path) -> Path:
-    """Make a staging folder in the cache, so that the final move stays on one file system."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for old in folder.glob(f"{_STAGING_PREFIX}*"):  # of a run that was killed
-            if time.time() - old.stat().st_mtime > _STALE_STAGING_S:
-                shutil.rmtree(old, ignore_errors=True)
-        return Path(tempfile.mkdtemp(prefix=_STAGING_PREFIX, dir=folder))
-    except OSError as error:
-        raise _unwritable(folder, error) from error
-
-
-def _fetch_group(names: list[str], job: _Job, fetched: Fetched) -> str:
-    """Fetch the files of one folder into ``fetched``; return what makes going on pointless."""
-    before: dict[Path, int] = {}
-    for name in names:
-        if name in job.current:
-            # A copy with its time makes the request conditional; the cache is not touched.
-            copy = job.staging / _parent(name) / job.current[name].name
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(job.current[name], copy)
-            before[copy] = copy.stat().st_mtime_ns
-    answers = _ask_pyspedas(names, job, len(fetched.paths) + len(fetched.problems))
-    for name in names:
-        staged = sorted((job.staging / _parent(name)).glob(PurePosixPath(name).name))
-        new = [path for path in staged if before.get(path) != path.stat().st_mtime_ns]
-        fault = _fault(new[-1], answers, job.check) if new else ""
-        if new and not fault:
-            target = job.folder / _parent(name) / new[-1].name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            new[-1].replace(target)
-            fetched.paths[name] = target
-        elif fault or _unanswered(name, answers):
-            fetched.problems[name] = fault or _unanswered(name, answers)
-        else:  # the server has nothing newer
-            fetched.paths[name] = job.current[name]
-    return answers.fatal
-
-
-def _ask_pyspedas(names: list[str], job: _Job, done: int) -> _Answers:
-    """Run ``pyspedas.download`` on the files of one folder, and listen to the answers it gets."""
-    import requests
-
-    answers = _Answers()
-
-    def hear(response: Any, *_: Any, **__: Any) -> None:
-        name = urlsplit(response.url).path.rsplit("/", 1)[-1]
-        answers.status[name] = response.status_code
-        stated = response.headers.get("Content-Length", "")
-        if stated.isdigit() and "Content-Encoding" not in response.headers:
-            answers.length[name] = int(stated)
-        if job.progress is not None and name:
-            job.progress(done + len(set(answers.status) - {"", name}), job.total, name)
-
-    with warnings.catch_warnings(), pyspedas_quiet():
-        warnings.simplefilter("ignore")
-        from pyspedas.utilities.download import configure_retry_session, download
-
-        session = configure_retry_session()
-        session.hooks["response"].append(hear)
+def _in_parallel(
+    job: _Job,
+    work: Callable[[_Job, _Item], _Result],
+    items: Sequence[_Item],
+    take: Callable[[_Item, _Result], None],
+    pass_on: Callable[[], None],
+) -> None:
+    """Do ``work`` on all items, a few at a time; results are taken in the caller's thread."""
+    with ThreadPoolExecutor(job.server.limits.parallel) as pool:
+        pending: dict[Future[_Result], _Item] = {pool.submit(work, job, i): i for i in items}
         try:
-            download(
-                remote_path=job.remote,
-                remote_file=names,
-                local_path=str(job.staging),
-                last_version=True,
-                verify=True,
-                session=session,
-                headers={},
-            )
-        except requests.exceptions.RequestException as error:
-            answers.fatal = f"{job.remote} does not answer as it should: {error}"
-        except (ValueError, TypeError, LookupError, AttributeError, NameError) as error:
-            answers.fatal = f"pyspedas failed on {job.remote}: {type(error).__name__}: {error}"
-        finally:
-            session.close()
-    if not answers.fatal and not answers.status:
-        answers.fatal = f"no connection to {job.remote}"
-    return answers
+            while pending:
+                finished, _ = wait(pending, timeout=_POLL_S, return_when=FIRST_COMPLETED)
+                pass_on()
+                for future in finished:
+                    take(pending.pop(future), future.result())
+            pass_on()
+        except BaseException:  # a full disk, or the user's Ctrl-C: end the others too
+            job.server.stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
-def _fault(arrived: Path, answers: _Answers, check: Callable[[Path], None]) -> str:
-    """Return what is wrong with a file that arrived; empty if it is whole and sound."""
-    stated, size = answers.length.get(arrived.name), arrived.stat().st_size
-    if stated is not None and answers.status.get(arrived.name) == 200 and size != stated:
-        return f"{arrived.name} arrived cut short, {size:,} of {stated:,} bytes"
+def _list_folder(job: _Job, parent: str) -> _Listing:
+    """Read which versions of files a folder of the server holds."""
+    job.said.put((f"{parent}/", False))
+    page = io.BytesIO()
     try:
-        check(arrived)
+        answer = get(job.server, f"{parent}/", page)
+    except NotFetched as error:
+        return _Listing(problem=str(error))
+    if answer.status != 200:
+        return _Listing(problem=_status_problem(answer.status))
+    parser = job.link_parser()
+    parser.feed(page.getvalue().decode("utf-8", errors="replace"))
+    links = getattr(parser, "links", [])  # absent where there is no link
+    names: dict[str, str] = {}
+    for link in links:
+        found = re.fullmatch(r"([\w.-]+_v)\d\d(\.\w+)", link)
+        if found:
+            pattern = f"{found[1]}??{found[2]}"
+            names[pattern] = max(link, names.get(pattern, ""))
+    return _Listing(names, "" if links else "the server's answer is no list of files")
+
+
+def _get_file(job: _Job, wanted: tuple[str, str]) -> _Outcome:
+    """Get one file, check it, and move it into the cache."""
+    pattern, path = wanted
+    name = PurePosixPath(path).name
+    local = job.current.get(pattern)
+    if local is not None and local.name > name:  # a mirror that is behind
+        return _Outcome(local)
+    since = local.stat().st_mtime if local is not None and local.name == name else None
+    job.said.put((name, False))
+    staged = job.staging / f"{name}.part"
+    try:
+        fault = ""
+        for _ in range(2):  # what arrived damaged is asked for once more
+            with staged.open("wb") as sink:
+                answer = get(job.server, path, sink, since=since)
+                sink.flush()
+                os.fsync(sink.fileno())
+            if answer.status == 304 and local is not None and since is not None:
+                return _Outcome(local)
+            if answer.status != 200:
+                return _Outcome(problem=_status_problem(answer.status))
+            fault = _fault(staged, name, job.check)
+            if not fault:
+                size = staged.stat().st_size
+                target = job.folder / path
+                target.parent.mkdir(parents=True, exist_ok=True)
+                staged.replace(target)
+                return _Outcome(target, size)
+        return _Outcome(problem=fault)
+    except NotFetched as error:
+        return _Outcome(problem=str(error))
+    except OSError as error:
+        raise _unwritable(job.folder, error, name) from error
+    finally:
+        staged.unlink(missing_ok=True)
+
+
+def _status_problem(status: int) -> str:
+    return "the server has no such file" if status == 404 else f"the server answered HTTP {status}"
+
+
+def _fault(staged: Path, name: str, check: Callable[[Path], None]) -> str:
+    """Return what is wrong with a file that arrived; empty if it is sound."""
+    try:
+        check(staged)
     except ArchiveError:
-        return f"{arrived.name} arrived damaged"
+        with staged.open("rb") as file:
+            page = file.read(512).lstrip().startswith(b"<")
+        return f"the server sent a web page for {name}" if page else f"{name} arrived damaged"
     return ""
 
 
-def _unanswered(name: str, answers: _Answers) -> str:
-    """Return why nothing new arrived for a pattern; empty if the server has nothing newer."""
-    if answers.fatal:
-        return answers.fatal
-    mine = fnmatch.filter(answers.status, PurePosixPath(name).name)
-    status = answers.status[mine[-1]] if mine else answers.status.get("", 0)
-    if mine and status == 304:
-        return ""
-    if mine and status == 200:
-        return "it arrived damaged, twice"
-    if status in {200, 404}:
-        return "the server has no such file"
-    if status:
-        return f"the server answered HTTP {status}"
-    return "the connection was lost"
+def _unwritable(folder: Path, error: OSError, name: str = "") -> ArchiveError:
+    return ArchiveError(
+        f"the cache {folder} cannot be written{f' ({name})' if name else ''}: "
+        f"{error.strerror or error}. Free space there, set SPEDAS_DATA_DIR to a folder that you "
+        "can write, or run with --offline to use what is there."
+    )

@@ -100,7 +100,7 @@ def load_kp(
     }
     outside = np.ones(times.size, dtype=bool)
     if root is None:
-        table_times, table_thirds, table_ap = _bundled()
+        table_times, table_thirds, table_ap = bundled_kp()
         outside = (times < table_times[0]) | (times > table_times[-1])
         place = np.searchsorted(table_times, times[~outside])
         thirds[~outside], ap[~outside] = table_thirds[place], table_ap[place]
@@ -187,7 +187,7 @@ def load_hourly_indices(
 
 
 @cache
-def _bundled() -> tuple[NDArray[np.datetime64], NDArray[np.int64], NDArray[np.float64]]:
+def bundled_kp() -> tuple[NDArray[np.datetime64], NDArray[np.int64], NDArray[np.float64]]:
     """Return times, Kp in thirds and ap of the table that comes with the package."""
     content = resources.files("auroral_stats").joinpath("data", _TABLE).read_bytes()
     with np.load(io.BytesIO(content), allow_pickle=False) as table:

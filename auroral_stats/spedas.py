@@ -1,28 +1,31 @@
-"""What pyspedas calls the files of OMNI and Kp, where it keeps them and where it gets them.
+"""What pyspedas calls the files of the archive, where it keeps them and where it gets them.
 
 Names come from pyspedas' own functions and folders and servers from its own configuration; only
 the environment is read again at each call, since pyspedas reads it once, when it is imported.
+
+``pyspedas.projects.themis.gmag`` is never called: to learn which stations are in the Greenland
+folder it asks a web service, even when told to use local files only. The stations of that folder
+are listed here instead.
 """
 
 from __future__ import annotations
 
-import importlib
 import os
 import re
-import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
-from auroral_stats.downloads import pyspedas_quiet
 from auroral_stats.errors import UsageError
 from auroral_stats.periods import Period
+from auroral_stats.pyspedas_import import pyspedas_module
 
 __all__ = [
     "CACHES",
+    "GREENLAND_FOLDER",
     "PRODUCTS",
     "Cache",
     "Mission",
@@ -32,6 +35,7 @@ __all__ = [
     "file_names",
     "file_period",
     "server_address",
+    "station_codes",
 ]
 
 Mission = Literal["omni", "kp", "themis"]
@@ -50,7 +54,8 @@ class Product:
     mission : str
         Which cache and which pyspedas configuration it belongs to.
     pattern : str
-        Path below the cache as pyspedas spells it: strftime codes, ``??`` for the version.
+        Path below the cache as pyspedas spells it: strftime codes, ``??`` for the version,
+        ``{station}`` and ``{folder}`` where files are kept by station.
     span : str
         What one file covers.
     """
@@ -59,7 +64,12 @@ class Product:
     title: str
     mission: Mission
     pattern: str
-    span: Literal["month", "half-year", "year"]
+    span: Literal["day", "month", "half-year", "year"]
+
+    @property
+    def by_station(self) -> bool:
+        """Whether each station has files of its own."""
+        return "{station}" in self.pattern
 
 
 PRODUCTS: dict[str, Product] = {
@@ -87,8 +97,23 @@ PRODUCTS: dict[str, Product] = {
             "half-year",
         ),
         Product("kp", "GFZ Kp", "kp", "Kp_def%Y.wdc", "year"),
+        Product(
+            "gmag",
+            "THEMIS ground magnetometer",
+            "themis",
+            "thg/{folder}/{station}/%Y/thg_l2_mag_{station}_%Y%m%d_v??.cdf",
+            "day",
+        ),
     )
 }
+
+_GREENLAND = """amk and atu bfe bjn dmh dnb dob don fhb gdh ghb hop hov jan jck kar kuv lyr nal naq
+nor nrd roe rvk sco skt sol sor stf sum svs tab tdc thl tro umq upn"""
+
+#: Magnetometers that the archive keeps under ``thg/greenland_gmag``: those of DTU Space and of the
+#: Tromso Geophysical Observatory, in Greenland or not. As in SPEDAS, thm_load_greenland_gmag.pro
+#: (r22560, 2017-01-10). NRSQ, the THEMIS magnetometer in Greenland, is not among them.
+GREENLAND_FOLDER: frozenset[str] = frozenset(_GREENLAND.split())
 
 
 @dataclass(frozen=True)
@@ -130,19 +155,6 @@ CACHES: dict[Mission, Cache] = {
 }
 
 
-def _module(name: str) -> Any:
-    """Import a part of pyspedas without its effects on logging."""
-    with warnings.catch_warnings(), pyspedas_quiet():
-        warnings.simplefilter("ignore")
-        try:
-            return importlib.import_module(name)
-        except (ValueError, TypeError) as error:  # how pyspedas refuses its preferences
-            raise UsageError(
-                f"pyspedas cannot be configured: {error}. Correct its preferences file or the "
-                "environment variable it names."
-            ) from error
-
-
 def cache_folder(mission: Mission, root: Path | str | None = None) -> Path:
     """Return the folder in which the files of a mission are kept.
 
@@ -179,7 +191,7 @@ def cache_folder(mission: Mission, root: Path | str | None = None) -> Path:
     elif common:
         folder = f"{common}{os.sep}{cache.subfolder}"
     else:
-        folder = str(_module(cache.config).CONFIG["local_data_dir"])
+        folder = str(pyspedas_module(cache.config).CONFIG["local_data_dir"])
     if "://" in folder:
         raise UsageError(
             f"pyspedas keeps {mission} data at {folder}, which is no local folder. "
@@ -193,7 +205,7 @@ def server_address(mission: Mission, mirror: str | None) -> str:
     cache = CACHES[mission]
     address = mirror or os.environ.get(cache.mirror_variable)
     if not address:
-        address = str(_module(cache.config).CONFIG[cache.remote_key])
+        address = str(pyspedas_module(cache.config).CONFIG[cache.remote_key])
     if not address.startswith(("http://", "https://")):
         raise UsageError(
             f"the {mission} server is given as {address!r}; expected an address that begins with "
@@ -209,10 +221,50 @@ def download_allowed(mission: Mission) -> bool:
     value = os.environ.get(cache.no_download_variable, "") if cache.no_download_variable else ""
     if value:
         return value.strip().lower() not in {"true", "1", "yes"}
-    return not _module(cache.config).CONFIG.get("no_download", False)
+    return not pyspedas_module(cache.config).CONFIG.get("no_download", False)
 
 
-def file_names(product: Product, periods: Sequence[Period]) -> tuple[str, ...]:
+def station_codes(product: Product, station: str | Iterable[str] | None) -> tuple[str, ...]:
+    """Return station codes in lower case, each once; none for a product that has no stations.
+
+    Parameters
+    ----------
+    product : Product
+    station : str or iterable of str, optional
+        Codes as the archive has them, such as ``gill``.
+
+    Returns
+    -------
+    tuple of str
+
+    Raises
+    ------
+    UsageError
+        If a station is needed and not given, given and not needed, or no code.
+
+    Examples
+    --------
+    >>> station_codes(PRODUCTS["gmag"], ["GILL", "amk"])
+    ('gill', 'amk')
+    """
+    if not product.by_station:
+        if station is not None:
+            raise UsageError(f"station is {station!r}, but {product.title} has no stations.")
+        return ()
+    given = [station] if isinstance(station, str) else list(station or ())
+    codes = tuple(dict.fromkeys(str(code).strip().lower() for code in given))
+    wrong = [code for code in codes if not re.fullmatch(r"[a-z0-9]{2,8}", code)]
+    if wrong or not codes:
+        raise UsageError(
+            f"station is {wrong[0] if wrong else station!r}; expected the code of a "
+            f"{product.title}, 2 to 8 letters and digits, such as gill."
+        )
+    return codes
+
+
+def file_names(
+    product: Product, periods: Sequence[Period], station: str | Iterable[str] | None = None
+) -> tuple[str, ...]:
     """Return what pyspedas calls the files that cover some periods.
 
     Parameters
@@ -220,26 +272,49 @@ def file_names(product: Product, periods: Sequence[Period]) -> tuple[str, ...]:
     product : Product
     periods : sequence of (start, end)
         From :func:`merge_periods`.
+    station : str or iterable of str, optional
+        Codes, for a product whose files are kept by station.
 
     Returns
     -------
     tuple of str
-        Paths below the cache with ``??`` for the version, in order of time.
+        Paths below the cache with ``??`` for the version, in order of station and time.
+
+    Raises
+    ------
+    UsageError
+        As :func:`station_codes`.
+
+    Examples
+    --------
+    >>> from auroral_stats.periods import merge_periods
+    >>> file_names(PRODUCTS["gmag"], merge_periods("2014-03-10", "2014-03-11"), "gill")
+    ('thg/l2/mag/gill/2014/thg_l2_mag_gill_20140310_v??.cdf',)
     """
-    naming = _module("pyspedas.utilities.dailynames")
+    naming = pyspedas_module("pyspedas.utilities.dailynames")
+    codes = station_codes(product, station)
+    patterns = [
+        product.pattern.format(
+            station=code, folder="greenland_gmag/l2" if code in GREENLAND_FOLDER else "l2/mag"
+        )
+        for code in codes
+    ] or [product.pattern]
     names: list[str] = []
-    for start, end in periods:
-        last = end - np.timedelta64(1, "ns")
-        if product.span == "half-year":
-            # yearlynames takes whole dates and includes the last one
-            trange = [str(start)[:10], str(last)[:10]]
-            names += naming.yearlynames(trange, file_format=product.pattern, resolution="half-year")
-        else:
-            seconds = [t.astype("datetime64[s]").astype(float) for t in (start, last)]
-            names += naming.dailynames(
-                file_format=product.pattern, trange=[seconds[0], seconds[1] + 1.0]
-            )
-    return tuple(sorted(dict.fromkeys(names), key=lambda name: PurePosixPath(name).name))
+    for pattern in patterns:
+        found: list[str] = []
+        for start, end in periods:
+            last = end - np.timedelta64(1, "ns")
+            if product.span == "half-year":
+                # yearlynames takes whole dates and includes the last one
+                trange = [str(start)[:10], str(last)[:10]]
+                found += naming.yearlynames(trange, file_format=pattern, resolution="half-year")
+            else:
+                seconds = [t.astype("datetime64[s]").astype(float) for t in (start, last)]
+                found += naming.dailynames(
+                    file_format=pattern, trange=[seconds[0], seconds[1] + 1.0]
+                )
+        names += sorted(dict.fromkeys(found), key=lambda name: PurePosixPath(name).name)
+    return tuple(names)
 
 
 def file_period(product: Product, name: str) -> Period:
@@ -261,9 +336,12 @@ def file_period(product: Product, name: str) -> Period:
     >>> str(start)[:10], str(end)[:10]
     ('2015-07-01', '2016-01-01')
     """
-    found = re.search(r"(\d{4})(\d{2})?(?:\d{2})?(?:_v..)?\.\w+$", name)
+    found = re.search(r"(\d{4})(\d{2})?(\d{2})?(?:_v..)?\.\w+$", name)
     if found is None:
         raise ValueError(f"{name} has no date in its name")
+    if product.span == "day":
+        day = np.datetime64(f"{found[1]}-{found[2]}-{found[3]}", "D")
+        return day.astype("datetime64[ns]"), (day + 1).astype("datetime64[ns]")
     months = {"month": 1, "half-year": 6, "year": 12}[product.span]
     start = np.datetime64(f"{found[1]}-{found[2] or '01'}", "M")
     end = start + np.timedelta64(months, "M")

@@ -20,6 +20,7 @@ import pytest
 
 from auroral_stats.archive import (
     PRODUCTS,
+    Limits,
     cache_folder,
     describe_missing,
     file_names,
@@ -27,20 +28,23 @@ from auroral_stats.archive import (
     find_files,
 )
 from auroral_stats.cdf import check_cdf, open_cdf, read_variable
-from auroral_stats.downloads import pyspedas_quiet
 from auroral_stats.errors import ArchiveError, UsageError
 from auroral_stats.omni import load_omni
 from auroral_stats.periods import interval_starts, merge_periods
+from auroral_stats.pyspedas_import import pyspedas_quiet
 from auroral_stats.simulation.omni_files import write_omni_hourly, write_omni_hro
+from auroral_stats.spedas import GREENLAND_FOLDER
 
 MARCH = merge_periods("2014-03-01", "2014-04-01")
 DIRECTORIES = ("SPEDAS_DATA_DIR", "OMNI_DATA_DIR", "KP_DATA_DIR", "THM_DATA_DIR")
+QUICK = Limits(connect_timeout=2.0, read_timeout=2.0, attempts=2, backoff=0.02)
 
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty SPEDAS_DATA_DIR of the user."""
-    for name in (*DIRECTORIES, "OMNI_NO_DOWNLOAD", "AURORAL_STATS_OMNI_MIRROR"):
+    others = ("OMNI_NO_DOWNLOAD", "THM_NO_DOWNLOAD", "AURORAL_STATS_OMNI_MIRROR")
+    for name in (*DIRECTORIES, *others, "AURORAL_STATS_THEMIS_MIRROR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("SPEDAS_DATA_DIR", str(tmp_path / "spedas"))
     return tmp_path / "spedas"
@@ -62,6 +66,37 @@ def hourly_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("hourly")
     write_omni_hourly({"time": hours, "Bz": np.zeros(hours.size)}, root, simulated=False)
     return root
+
+
+@pytest.fixture(scope="module")
+def day_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small daily magnetometer CDF, with a variable that has no records, as real ones have."""
+    from cdflib import cdfwrite
+
+    path = tmp_path_factory.mktemp("day") / "thg_l2_mag_gill_20140310_v01.cdf"
+    file = cdfwrite.CDF(path)
+    scalar = {"Num_Elements": 1, "Rec_Vary": True, "Dim_Sizes": []}
+    seconds = 1_394_409_600.0 + np.arange(0.0, 86_400.0, 600.0)
+    field = np.arange(seconds.size * 3, dtype=np.float32).reshape(-1, 3)
+    file.write_var(scalar | {"Variable": "thg_mag_gill_epoch", "Data_Type": 31}, {}, None)
+    file.write_var(scalar | {"Variable": "thg_mag_gill_time", "Data_Type": 45}, {}, seconds)
+    file.write_var(
+        scalar | {"Variable": "thg_mag_gill", "Data_Type": 44, "Dim_Sizes": [3]}, {}, field
+    )
+    file.close()
+    return path
+
+
+def put_days(day_file: Path, folder: Path, days: list[str], station: str = "gill") -> list[Path]:
+    kind = "greenland_gmag/l2" if station in GREENLAND_FOLDER else "l2/mag"
+    paths = []
+    for day in days:
+        name = f"thg_l2_mag_{station}_{day}_v01.cdf"
+        path = folder / "thg" / kind / station / day[:4] / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(day_file, path)
+        paths.append(path)
+    return paths
 
 
 def put(month_file: Path, folder: Path, name: str = "omni_hro_5min_20140301_v01.cdf") -> Path:
@@ -172,9 +207,79 @@ def test_pyspedas_finds_the_same_files(
     assert len(ours) == count
 
 
+def load_gmag_with_pyspedas(stations: list[str], trange: list[str], **options) -> list[str]:
+    """Return the files pyspedas uses, without its question to a web service."""
+    from pyspedas.projects.themis.load import load
+
+    with pyspedas_quiet():
+        return load(
+            instrument="gmag",
+            stations=stations,
+            greenland=[station in GREENLAND_FOLDER for station in stations],
+            variometer=[0] * len(stations),
+            trange=trange,
+            downloadonly=True,
+            **options,
+        )
+
+
+def test_pyspedas_finds_the_same_magnetometer_files(cache, day_file, monkeypatch):
+    from pyspedas.projects.themis.config import CONFIG
+
+    for station in ("gill", "amk"):
+        put_days(day_file, cache / "themis", ["20131231", "20140101", "20140103"], station)
+    (cache / "themis" / "thg_l2_mag_gill_20140102_v01.cdf").write_bytes(day_file.read_bytes())
+    monkeypatch.setitem(CONFIG, "local_data_dir", str(cache / "themis"))
+    span = ["2013-12-31", "2014-01-04"]
+    theirs = load_gmag_with_pyspedas(["amk", "gill"], span, no_update=True)
+    ours = find_files("gmag", merge_periods(*span), station=["amk", "gill"], offline=True)
+    assert sorted(str(path) for path in ours.paths) == theirs
+    assert len(ours.paths) == 7
+    assert ours.missing == ("thg_l2_mag_amk_20140102_v??.cdf",)
+
+
+def test_pyspedas_puts_magnetometer_files_in_the_same_place(
+    cache, server, day_file, monkeypatch, tmp_path
+):
+    from pyspedas.projects.themis.config import CONFIG
+
+    days = ["20140310", "20140311"]
+    for station in ("gill", "amk"):
+        put_days(day_file, server.folder / "omni_cdaweb", days, station)
+    span = ["2014-03-10", "2014-03-12"]
+    monkeypatch.setitem(CONFIG, "local_data_dir", str(tmp_path / "theirs"))
+    monkeypatch.setitem(CONFIG, "remote_data_dir", server.address + "/")
+    theirs = load_gmag_with_pyspedas(["gill", "amk"], span)
+    ours = find_files(
+        "gmag", merge_periods(*span), station=["gill", "amk"], mirror=server.address, limits=QUICK
+    )
+    assert [path.relative_to(cache / "themis") for path in sorted(ours.paths)] == [
+        Path(path).relative_to(tmp_path / "theirs") for path in theirs
+    ]
+    assert len(theirs) == 4
+
+
+@pytest.mark.parametrize("station", [None, "", "../gill", "gi ll", ["gill", "g/x"], []])
+def test_a_station_that_is_no_code_is_refused(station):
+    with pytest.raises(UsageError, match="expected the code"):
+        find_files("gmag", MARCH, station=station, offline=True)
+
+
+def test_stations_and_products_are_checked():
+    with pytest.raises(UsageError, match="has no stations"):
+        find_files("hro_5min", MARCH, station="gill", offline=True)
+    with pytest.raises(UsageError, match="expected one of hro_1min"):
+        find_files("hro", MARCH, offline=True)
+    for wrong in ({"parallel": 0}, {"read_timeout": 0.0}, {"patience": float("nan")}):
+        with pytest.raises(UsageError, match=next(iter(wrong))):
+            Limits(**wrong)
+
+
 @pytest.mark.parametrize(
     ("kind", "start", "end", "expected"),
     [
+        ("gmag", "2014-03-31T23:59", "2014-04-01", ["20140331"]),
+        ("gmag", "2014-03-31T23:59", "2014-04-01T00:01", ["20140331", "20140401"]),
         ("hro_1min", "2014-03-31T23:59", "2014-04-01", ["20140301"]),
         ("hro_1min", "2014-03-31T23:59", "2014-04-01T00:01", ["20140301", "20140401"]),
         ("hro_1min", "2013-12-31", "2014-02-01", ["20131201", "20140101"]),
@@ -185,7 +290,7 @@ def test_pyspedas_finds_the_same_files(
 )
 def test_file_names_of_a_period(kind, start, end, expected):
     product = PRODUCTS[kind]
-    names = file_names(product, merge_periods(start, end))
+    names = file_names(product, merge_periods(start, end), "gill" if kind == "gmag" else None)
     assert [name[-16:-8] for name in names] == expected
     for name in names:
         first, last = file_period(product, name)
@@ -270,15 +375,52 @@ def test_partly_missing_is_listed_and_described(cache, month_file):
         load_omni(*span, cadence="5min", variables=["Bz"], offline=True, on_missing="error")
 
 
-def test_cache_is_listed_at_most_once(cache, month_file, monkeypatch):
-    put(month_file, cache / "omni")
+def test_cache_is_listed_once_until_it_changes(cache, month_file, day_file, monkeypatch):
+    month = put(month_file, cache / "omni")
     walks = []
     walk = os.walk
     monkeypatch.setattr(os, "walk", lambda top: walks.append(top) or walk(top))
     find_files("hro_5min", MARCH, offline=True)
     assert walks == []
-    find_files("hro_5min", merge_periods("2010-01-01", "2016-01-01"), offline=True)
+    decade = merge_periods("2010-01-01", "2016-01-01")
+    long_ago = time.time() - 3600
+    for place in (cache / "omni", *(path for path in cache.rglob("*") if path.is_dir())):
+        os.utime(place, (long_ago, long_ago))
+    for _ in range(3):
+        assert find_files("hro_5min", decade, offline=True).paths == (month,)
     assert walks == [cache / "omni"]
+    # whatever comes or goes, anywhere, is seen
+    flat = cache / "omni" / "elsewhere" / "omni_hro_5min_20130101_v01.cdf"
+    flat.parent.mkdir()
+    shutil.copy(month_file, flat)
+    assert find_files("hro_5min", decade, offline=True).paths == (flat, month)
+    flat.unlink()
+    assert find_files("hro_5min", decade, offline=True).paths == (month,)
+
+
+def test_many_station_days_cost_one_listing(cache, day_file, monkeypatch):
+    """700 station-days, one in ten missing: seven folders and one walk, not 700."""
+    days = [
+        str(day).replace("-", "") for day in np.arange("2014-01-01", "2014-04-11", dtype="M8[D]")
+    ]
+    stations = ["gill", "rank", "fsmi", "amk", "kuuj", "atha", "inuv"]
+    for station in stations:
+        held = [day for number, day in enumerate(days) if number % 10]
+        for path in put_days(day_file, cache / "themis", held[:1], station):
+            for day in held[1:]:
+                os.link(path, path.with_name(path.name.replace(held[0], day)))
+    listed, walks = [], []
+    listdir, walk = os.listdir, os.walk
+    monkeypatch.setattr(os, "listdir", lambda place: listed.append(place) or listdir(place))
+    monkeypatch.setattr(os, "walk", lambda top: walks.append(top) or walk(top))
+    span = merge_periods("2014-01-01", "2014-04-11")
+    files = find_files("gmag", span, station=stations, offline=True)
+    assert (len(files.paths), len(files.missing)) == (630, 70)
+    assert len(listed) == 7
+    assert len(walks) == 1
+    assert [path.name.split("_")[3] for path in files.paths] == sorted(
+        (s for s in stations for _ in range(90)), key=stations.index
+    )
 
 
 @pytest.mark.parametrize("damage", ["half", "empty", "page", "one byte", "noise"])
@@ -342,14 +484,21 @@ OFFLINE = """
     root = logging.getLogger()
     handler, form = root.handlers[0], root.handlers[0].formatter
 
+    from auroral_stats.archive import find_files
     from auroral_stats.errors import ArchiveError
     from auroral_stats.indices import load_kp
     from auroral_stats.omni import load_omni
+    from auroral_stats.periods import merge_periods
+
+    days = merge_periods("2014-03-10", "2014-03-12")
+    gmag = find_files("gmag", days, station=["gill", "amk"], offline=True)
+    print(len(gmag.paths), len(gmag.missing))
 
     ds = load_omni("2014-02-20", "2014-03-02", cadence="5min", variables=["Bz"], offline=True)
     print(int(ds.Bz.notnull().sum()), load_kp("2015-03-17", "2015-03-18", offline=True).Kp.size)
     for load in (lambda: load_omni("2019-01-01", "2019-01-02", offline=True),
                  lambda: load_omni("2019-01-01", "2019-01-02", cadence="hourly", offline=True),
+                 lambda: find_files("gmag", days, station="nrsq", offline=True),
                  lambda: load_kp("2031-01-01", "2031-01-02", offline=True)):
         try:
             load()
@@ -360,7 +509,7 @@ OFFLINE = """
 """
 
 
-def test_offline_makes_no_connection_and_no_dns_query(tmp_path, month_file):
+def test_offline_makes_no_connection_and_no_dns_query(tmp_path, month_file, day_file):
     """Every way out raises, in a namespace without network where one can be made.
 
     Importing pyspedas for the first time must not touch the user's logging either.
@@ -372,9 +521,11 @@ def test_offline_makes_no_connection_and_no_dns_query(tmp_path, month_file):
     ):
         command = ()
     put(month_file, tmp_path / "omni")
+    for station in ("gill", "amk"):
+        put_days(day_file, tmp_path / "themis", ["20140310"], station)
     out = run_python(OFFLINE, command=command, SPEDAS_DATA_DIR=str(tmp_path)).split()
-    assert out[:5] == ["288", "8", "refused", "refused", "refused"]
-    assert out[5:] == ["True"] * 4
+    assert out[:8] == ["2", "2", "288", "8", *["refused"] * 4]
+    assert out[8:] == ["True"] * 4
 
 
 def test_no_download_setting_of_pyspedas_is_offline(cache, monkeypatch):
@@ -382,6 +533,10 @@ def test_no_download_setting_of_pyspedas_is_offline(cache, monkeypatch):
     monkeypatch.setenv("AURORAL_STATS_OMNI_MIRROR", "http://127.0.0.1:9/")
     with pytest.raises(ArchiveError, match="Run without --offline"):
         find_files("hro_1min", MARCH)
+    monkeypatch.setenv("THM_NO_DOWNLOAD", "1")
+    monkeypatch.setenv("AURORAL_STATS_THEMIS_MIRROR", "http://127.0.0.1:9/")
+    with pytest.raises(ArchiveError, match=r"Run without --offline.*THM_DATA_DIR"):
+        find_files("gmag", MARCH, station="gill")
 
 
 # --- downloads from a server on this machine --------------------------------------------------
@@ -427,11 +582,10 @@ class Server:
 
 @pytest.fixture
 def server(tmp_path, month_file, monkeypatch) -> Iterator[Server]:
-    """The remote layout on a server of our own, without pyspedas' pauses."""
+    """The remote layout on a server of our own, and pyspedas without its pauses."""
     import pyspedas.utilities.download as module
 
     monkeypatch.setattr(module, "sleep", lambda seconds: None)
-    monkeypatch.setattr(module.LoggingRetry, "sleep", lambda self, response=None: None)
     (tmp_path / "remote").mkdir()
     running = Server(tmp_path / "remote")
     put(month_file, running.folder / "omni_cdaweb")
@@ -454,10 +608,12 @@ def test_download_lands_in_the_cache_and_is_not_asked_for_again(cache, server):
     assert files.missing == files.problems == ()
     assert expected.read_bytes() == next(server.folder.rglob("*.cdf")).read_bytes()
     assert leftovers(cache) == []
-    assert told == [(0, 1, expected.name)]
+    assert told == [(0, 1, "hro_5min/2014/"), (0, 1, expected.name)]
+    assert files.downloaded == {expected}
     asked = len(server.requests)
     assert asked == 2  # the index and the file
-    find_files("hro_5min", MARCH, mirror=server.address)
+    again = find_files("hro_5min", MARCH, mirror=server.address)
+    assert again.downloaded == frozenset()
     assert len(server.requests) == asked
 
 
@@ -503,7 +659,7 @@ def test_outdated_file_is_used_when_the_server_does_not_answer(cache, month_file
     server.http.shutdown()
     server.http.server_close()
     with caplog.at_level(logging.WARNING):
-        files = find_files("hro_5min", MARCH, mirror=server.address)
+        files = find_files("hro_5min", MARCH, mirror=server.address, limits=QUICK)
     assert files.paths == (local,)
     assert files.missing == ()
     assert "used as it is: no connection to" in caplog.text
@@ -511,22 +667,21 @@ def test_outdated_file_is_used_when_the_server_does_not_answer(cache, month_file
 
 def test_truncated_body_never_becomes_a_cache_file(cache, server):
     server.handler.cut = ".cdf"
-    with pytest.raises(ArchiveError) as caught:
-        find_files("hro_5min", MARCH, mirror=server.address)
-    assert "damaged" in str(caught.value) or "cut short" in str(caught.value)
+    with pytest.raises(ArchiveError, match=r"20140301_v01\.cdf arrived cut short"):
+        find_files("hro_5min", MARCH, mirror=server.address, limits=QUICK)
     assert list(cache.rglob("*.cdf")) == []
     assert leftovers(cache) == []
 
 
 def test_truncated_text_never_becomes_a_cache_file(cache, server):
-    """pyspedas itself keeps a text file that arrived cut short."""
+    """There is no header in a text file that would tell its length."""
     line = "250101" + " " * 6 + "20" * 8 + "   " + "  7" * 8 + " " * 7 + "\n"
     remote = server.folder / "omni_cdaweb" / "Kp_def2025.wdc"
     remote.write_text(line * 200)
     server.handler.cut = ".wdc"
     year = merge_periods("2025-01-01", "2026-01-01")
     with pytest.raises(ArchiveError, match="cut short"):
-        find_files("kp", year, mirror=server.address)
+        find_files("kp", year, mirror=server.address, limits=QUICK)
     assert list(cache.rglob("*.wdc")) == []
     server.handler.cut = ""
     assert find_files("kp", year, mirror=server.address).paths[0].read_text() == line * 200
@@ -562,7 +717,7 @@ def test_partial_success_keeps_what_came(cache, server):
 def test_server_trouble_is_one_message(cache, server, address, reason):
     mirror = address.replace("{server}", server.address)
     with pytest.raises(ArchiveError) as caught:
-        find_files("hro_5min", MARCH, mirror=mirror)
+        find_files("hro_5min", MARCH, mirror=mirror, limits=QUICK)
     message = str(caught.value)
     assert reason in message
     assert "omni_hro_5min_20140301_v??.cdf" in message
