@@ -1,0 +1,368 @@
+r"""What the ground magnetometers say of a minute: the registry of disturbance measures.
+
+A measure is one frozen declaration; :func:`measure_at` gives its value at one station on the
+minutes of the joined magnetometer. All are made from 1-min means, and a rate of change depends on
+that cadence: the same hour may have 4 nT/s at 1 s and 1 nT/s at 60 s. It is stated with every
+result.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from auroral_stats.disturbance import bay_depth, dbdt, horizontal, positive_bay
+from auroral_stats.errors import DataError, UsageError
+
+__all__ = [
+    "BASELINES",
+    "FORWARD_COVERAGE",
+    "MEASURES",
+    "Measure",
+    "StationMinutes",
+    "find_measure",
+    "forward_maximum",
+    "measure_at",
+    "require_magnetometer",
+    "station_minutes",
+]
+
+Array = NDArray[np.float64]
+
+#: Baselines that the joined data hold.
+BASELINES = ("running", "day", "median")
+#: Share of the minutes of a forward window that must be there.
+FORWARD_COVERAGE = 0.9
+#: Gaps are shortened to this many minutes: longer than any window that a measure looks through.
+_LONGEST_GAP = 240
+
+
+@dataclass(frozen=True)
+class StationMinutes:
+    """One station on a regular axis of minutes, NaN where missing.
+
+    Attributes
+    ----------
+    h, d : ndarray, (n,)
+        1-min means of the horizontal components (nT), no baseline removed.
+    dh, dd : ndarray, (n,)
+        The same with the baseline removed (nT).
+    pi2 : ndarray, (n,)
+        Power in the Pi2 band (nT^2).
+    """
+
+    h: Array
+    d: Array
+    dh: Array
+    dd: Array
+    pi2: Array
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One way to say how disturbed the ground is.
+
+    Attributes
+    ----------
+    name : str
+    long_name, units : str
+        For axes and tables.
+    compute : callable
+        From :class:`StationMinutes` to its value at each minute.
+    thresholds : tuple of float
+        Default thresholds, in ``units``.
+    uses_baseline : bool
+        Whether the value depends on the baseline that was removed.
+    looks_forward : int
+        Minutes after m that the value at m takes in.
+    source : str
+        Where definition and thresholds come from.
+    """
+
+    name: str
+    long_name: str
+    units: str
+    compute: Callable[[StationMinutes], Array]
+    thresholds: tuple[float, ...]
+    uses_baseline: bool
+    looks_forward: int = 0
+    source: str = ""
+
+    @property
+    def label(self) -> str:
+        """Axis label: the long name with its unit."""
+        return f"{self.long_name} ({self.units})"
+
+
+def _dbdt(series: StationMinutes) -> Array:
+    return np.asarray(dbdt(series.h, series.d, 60.0), dtype=np.float64)
+
+
+def _horizontal(series: StationMinutes) -> Array:
+    return np.asarray(horizontal(series.dh, series.dd), dtype=np.float64)
+
+
+def _bay(series: StationMinutes) -> Array:
+    return -np.asarray(bay_depth(series.dh), dtype=np.float64)
+
+
+def _positive_bay(series: StationMinutes) -> Array:
+    return np.asarray(positive_bay(series.dh), dtype=np.float64)
+
+
+def _pi2(series: StationMinutes) -> Array:
+    return series.pi2
+
+
+_DECLARED = (
+    Measure(
+        "dBdt",
+        "|dB_h/dt| of 1-min means",
+        "nT/s",
+        _dbdt,
+        (0.3, 0.7, 1.1, 1.5),
+        uses_baseline=False,
+        source="sqrt(H'^2 + D'^2); thresholds of Pulkkinen et al. 2013, doi:10.1002/swe.20056",
+    ),
+    Measure(
+        "dB",
+        "horizontal disturbance",
+        "nT",
+        _horizontal,
+        (50.0, 100.0, 200.0, 300.0),
+        uses_baseline=True,
+        source="sqrt(dH^2 + dD^2); thresholds are a choice of this package",
+    ),
+    Measure(
+        "bay",
+        "depth of the negative bay within 30 min",
+        "nT",
+        _bay,
+        (50.0, 100.0, 200.0, 300.0),
+        uses_baseline=True,
+        looks_forward=30,
+        source=(
+            "median dH of the 10 min before m less its minimum in the 30 min from m, positive for a "
+            "bay; thresholds are a choice of this package"
+        ),
+    ),
+    Measure(
+        "positive_bay",
+        "height of the positive bay within 30 min",
+        "nT",
+        _positive_bay,
+        (50.0, 100.0, 200.0, 300.0),
+        uses_baseline=True,
+        looks_forward=30,
+        source=(
+            "maximum of dH in the 30 min from m less its median in the 10 min before; thresholds "
+            "are a choice of this package"
+        ),
+    ),
+    Measure(
+        "pi2",
+        "Pi2 power (40 to 150 s)",
+        "nT^2",
+        _pi2,
+        (0.5, 5.0, 50.0, 500.0),
+        uses_baseline=False,
+        source=(
+            "band power of H; the thresholds are a choice of this package: the power of "
+            "sinusoids with amplitudes of 1, 3.2, 10 and 32 nT"
+        ),
+    ),
+)
+
+#: Every measure by name.
+MEASURES: dict[str, Measure] = {measure.name: measure for measure in _DECLARED}
+
+
+def find_measure(name: str) -> Measure:
+    """Return the measure ``name``.
+
+    Parameters
+    ----------
+    name : str
+        Case does not matter.
+
+    Returns
+    -------
+    Measure
+
+    Raises
+    ------
+    UsageError
+        If there is none; the message gives the nearest names and the list.
+
+    Examples
+    --------
+    >>> find_measure("dbdt").units
+    'nT/s'
+    """
+    folded = {key.lower(): key for key in MEASURES}
+    if name.lower() in folded:
+        return MEASURES[folded[name.lower()]]
+    near = difflib.get_close_matches(name.lower(), folded, n=3, cutoff=0.5)
+    hint = f"Nearest: {', '.join(folded[n] for n in near)}. " if near else ""
+    raise UsageError(f"unknown measure {name!r}. {hint}Known: {', '.join(MEASURES)}.")
+
+
+def require_magnetometer(data: xr.Dataset, measure: Measure, baseline: str) -> None:
+    """Refuse joined data that cannot give a measure.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+        Joined data.
+    measure : Measure
+    baseline : str
+
+    Raises
+    ------
+    UsageError
+        If there is no such baseline.
+    DataError
+        If the joined data have no magnetometer, or not what the measure needs.
+    """
+    if baseline not in BASELINES:
+        raise UsageError(f"--baseline {baseline!r}: expected one of {', '.join(BASELINES)}.")
+    needed = ["mag", *(["mag_baseline"] if measure.uses_baseline else [])]
+    needed += ["pi2"] if measure.name == "pi2" else []
+    lacking = [name for name in needed if name not in data]
+    if lacking:
+        raise DataError(
+            f"measure {measure.name} needs {', '.join(lacking)}, which the joined data do not "
+            "have: they have no magnetometer data. Join again with --mag."
+        )
+    if measure.uses_baseline and baseline not in data["baseline"].to_numpy():
+        held = ", ".join(map(str, data["baseline"].to_numpy()))
+        raise DataError(
+            f"the joined data hold the baselines {held}, not {baseline!r}. Choose one of them, or "
+            "join again with --mag."
+        )
+
+
+def _regular(minutes: NDArray[np.datetime64]) -> tuple[NDArray[np.int64], int]:
+    """Return where each minute stands on a regular axis, and its length.
+
+    Magnetometer minutes are kept around nights with frames only. On the regular axis the gaps
+    are NaN, and long ones are shortened: years without frames need no memory.
+    """
+    number = minutes.astype("datetime64[m]").astype(np.int64)
+    if number.size == 0:
+        return number, 0
+    step = np.diff(number)
+    if np.any(step <= 0):
+        raise DataError(
+            "the magnetometer minutes of the joined data do not increase. Join again with --mag."
+        )
+    at = np.concatenate([[0], np.cumsum(np.minimum(step, _LONGEST_GAP))])
+    return at, int(at[-1]) + 1
+
+
+def station_minutes(
+    data: xr.Dataset, site: int, baseline: str = "running"
+) -> tuple[StationMinutes, NDArray[np.int64]]:
+    """Return the magnetometer of one site on a regular axis of minutes.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+        Joined data with ``mag``; ``mag_baseline`` and ``pi2`` are NaN where they are not there.
+    site : int
+        Position along the dimension ``site``.
+    baseline : str
+        Of :data:`BASELINES`.
+
+    Returns
+    -------
+    series : StationMinutes
+    at : ndarray of int64, (mag_time,)
+        Where each minute of ``mag_time`` stands on the regular axis.
+    """
+    at, size = _regular(data["mag_time"].to_numpy())
+
+    def on_axis(values: xr.DataArray) -> Array:
+        made = np.full(size, np.nan)
+        made[at] = values.to_numpy()
+        return made
+
+    def component(name: str) -> tuple[Array, Array]:
+        raw = data["mag"].isel(site=site).sel(component=name)
+        level = on_axis(raw)
+        if "mag_baseline" not in data:
+            return level, np.full(size, np.nan)
+        removed = data["mag_baseline"].isel(site=site).sel(component=name, baseline=baseline)
+        return level, level - on_axis(removed)
+
+    h, dh = component("H")
+    d, dd = component("D")
+    pi2 = on_axis(data["pi2"].isel(site=site)) if "pi2" in data else np.full(size, np.nan)
+    return StationMinutes(h, d, dh, dd, pi2), at
+
+
+def forward_maximum(values: Array, minutes: int) -> Array:
+    """Return the maximum over each minute and those that follow it.
+
+    Parameters
+    ----------
+    values : ndarray, (n,)
+        On a regular axis of minutes, NaN where missing.
+    minutes : int
+        Length of the window: m to m + minutes - 1.
+
+    Returns
+    -------
+    ndarray, (n,)
+        NaN where fewer than 90 % of the minutes are there.
+
+    Examples
+    --------
+    >>> forward_maximum(np.array([1.0, 3.0, 2.0, np.nan]), 2).tolist()
+    [3.0, 3.0, nan, nan]
+    """
+    padded = np.concatenate([values, np.full(minutes - 1, np.nan)])
+    window = np.lib.stride_tricks.sliding_window_view(padded, minutes)
+    there = np.isfinite(padded).astype(np.int64)
+    number = np.convolve(there, np.ones(minutes, dtype=np.int64), mode="valid")
+    highest = np.where(np.isfinite(window), window, -np.inf).max(axis=1)
+    return np.where(number >= FORWARD_COVERAGE * minutes, highest, np.nan)
+
+
+def measure_at(
+    data: xr.Dataset,
+    measure: Measure,
+    site: int,
+    *,
+    baseline: str = "running",
+    forward: int = 0,
+) -> Array:
+    """Return a measure at one site on the minutes of the joined magnetometer.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+        Joined data with a magnetometer.
+    measure : Measure
+    site : int
+        Position along the dimension ``site``.
+    baseline : str
+        Of :data:`BASELINES`.
+    forward : int
+        Minutes; 0 for the value at minute m, n for the maximum over m to m + n - 1.
+
+    Returns
+    -------
+    ndarray, (mag_time,)
+        NaN where missing. Gaps in the axis are gaps: no difference and no window reaches across.
+    """
+    series, at = station_minutes(data, site, baseline)
+    values = np.asarray(measure.compute(series), dtype=np.float64)
+    if forward:
+        values = forward_maximum(values, forward)
+    return np.asarray(values[at])
