@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from auroral_stats._cli.demo import demo
+from auroral_stats._cli.fetch import fetch
 from auroral_stats._cli.join import join
 from auroral_stats._cli.labels import import_labels, info
 from auroral_stats._cli.listings import drivers, sites
@@ -32,12 +33,17 @@ app = typer.Typer(
 )
 
 #: The commands, in the order of ``--help``.
-for command in (import_labels, join, occurrence, drivers, sites, info, demo):
+for command in (import_labels, fetch, join, occurrence, drivers, sites, info, demo):
     app.command(command.__name__.replace("_", "-"))(command)
 
 #: Options that take several words, by command. In import-labels --label names one column, and a
 #: word after it is the table.
-_SEVERAL = {"occurrence": {"--label"}, "import-labels": {"--probability"}}
+_SEVERAL = {
+    "occurrence": {"--label"},
+    "import-labels": {"--probability"},
+    "fetch": {"--mirror"},
+    "join": {"--mag-station"},
+}
 
 
 def _version(value: bool) -> None:

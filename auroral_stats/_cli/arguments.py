@@ -30,6 +30,12 @@ def named(value: str | Path) -> Path:
 Start = Annotated[str | None, typer.Option(metavar="TIME", help="First UTC time, inclusive.")]
 End = Annotated[str | None, typer.Option(metavar="TIME", help="Last UTC time, exclusive.")]
 Sites = Annotated[str | None, typer.Option(metavar="A,B", help="Site codes; default all.")]
+MagStation = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="SITE=CODE ...", help="Another magnetometer for a site, such as yknf=ykc."
+    ),
+]
 Offline = Annotated[bool, typer.Option("--offline", help="Use only files that are there.")]
 
 
@@ -80,3 +86,16 @@ def existing_store(labels: Path) -> Path:
             "'auroral_stats import-labels TABLE --out STORE' or check the name."
         )
     return labels
+
+
+def mag_stations(given: Sequence[str] | None) -> dict[str, str]:
+    """Read the ``SITE=CODE`` items of ``--mag-station``."""
+    chosen: dict[str, str] = {}
+    for item in items("--mag-station", given) or ():
+        site, sign, code = (part.strip().lower() for part in item.partition("="))
+        if not (site and sign and code):
+            raise UsageError(f"--mag-station {item}: expected SITE=CODE, such as yknf=ykc.")
+        if site in chosen:
+            raise UsageError(f"--mag-station {item}: {site} is given twice.")
+        chosen[site] = code
+    return chosen

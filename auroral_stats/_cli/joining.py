@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +62,44 @@ def join_store(
         if not remedy:
             raise
         raise ArchiveError(f"{error} {remedy}") from error
+
+
+def with_magnetometers(
+    data: xr.Dataset,
+    labels: Path,
+    report: Callable[[str], None],
+    *,
+    stations: Mapping[str, str] | None = None,
+    offline: bool = False,
+) -> xr.Dataset:
+    """Add the magnetometers of the sites; those of simulated labels come from their own world.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+        Joined from ``labels``.
+    labels : Path
+    report : callable
+        Called with what is done next.
+    stations : mapping of site to station, optional
+    offline : bool
+
+    Returns
+    -------
+    xarray.Dataset
+    """
+    from auroral_stats.labels import open_labels
+    from auroral_stats.mag_join import add_magnetometers
+
+    info = open_labels(labels).info
+    own = info.simulated and info.archive is not None
+    return add_magnetometers(
+        data,
+        stations=stations,
+        offline=offline,
+        root=(labels / str(info.archive)).resolve() if own else None,
+        progress=report,
+    )
 
 
 def _hourly_remedy(labels: Path, omni: Cadence, drivers: Sequence[Driver] | None) -> str:

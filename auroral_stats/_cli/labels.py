@@ -10,6 +10,7 @@ import typer
 
 from auroral_stats._cli.arguments import existing_store, named
 from auroral_stats._cli.terminal import console, progress
+from auroral_stats._cli.world import demo_labels
 from auroral_stats.errors import UsageError
 
 
@@ -84,7 +85,10 @@ def _pairs(words: Sequence[str] | None) -> dict[str, str] | None:
 
 
 def info(
-    store: Annotated[Path, typer.Argument(parser=named, metavar="STORE", help="Label store.")],
+    store: Annotated[
+        Path | None,
+        typer.Argument(parser=named, metavar="STORE", help="Label store; default the demo world."),
+    ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Read every row and list every fault.")
     ] = False,
@@ -93,7 +97,7 @@ def info(
     from auroral_stats.labels import validate_labels
     from auroral_stats.screen import store_table
 
-    existing_store(store)
+    store = demo_labels() if store is None else existing_store(store)
     if check:
         with progress() as report:
             report("Checking every partition")

@@ -27,6 +27,7 @@ from auroral_stats._cli.joining import (
 )
 from auroral_stats._cli.outputs import Outputs, check_outputs, write_outputs
 from auroral_stats._cli.terminal import console, progress
+from auroral_stats._cli.world import demo_labels
 from auroral_stats.errors import UsageError
 
 if TYPE_CHECKING:
@@ -195,6 +196,8 @@ def occurrence(
     outputs = Outputs(csv, json, nc, plot)
     check_outputs(outputs, {"--data": data, "--labels": labels})
     _warn_of_twilight(options.max_sun_elevation)
+    if data is None and labels is None:
+        labels = demo_labels()
     with progress() as report:
         if data is not None:
             joined = open_joined(data)
@@ -231,8 +234,6 @@ def _check_source(labels: Path | None, data: Path | None, omni: Cadence | None) 
             f"--data {data} already holds its labels and solar wind; leave out "
             f"{' and '.join(given)}, or --data."
         )
-    if data is None and labels is None:
-        raise UsageError("give --labels STORE, or --data FILE from auroral_stats join.")
 
 
 def _check_variables(drivers: Sequence[Driver], omni: Cadence) -> None:

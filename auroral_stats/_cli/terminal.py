@@ -32,3 +32,32 @@ def progress() -> Iterator[Callable[[str], None]]:
         return
     with terminal.status("Starting") as status:
         yield lambda line: status.update(line + " ...")
+
+
+@contextmanager
+def progress_bar(title: str, steps: int) -> Iterator[Callable[[str], None]]:
+    """Show how far a longer piece of work is: a bar in a terminal, plain lines elsewhere.
+
+    Nothing is shown until the first step is reported.
+
+    Parameters
+    ----------
+    title : str
+    steps : int
+        How many lines will be reported.
+    """
+    terminal = console(stderr=True)
+    if not terminal.is_terminal:
+        with progress() as report:
+            yield report
+        return
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(24), TimeElapsedColumn())
+    with Progress(*columns, console=terminal, transient=True) as bar:
+        task = bar.add_task(title, total=steps, visible=False)
+
+        def report(line: str) -> None:
+            bar.update(task, description=f"{title}: {line}", advance=1, visible=True)
+
+        yield report

@@ -46,6 +46,7 @@ def write_omni_hro(
     simulated: bool,
     version: str = "v01",
     omit: Sequence[str] = (),
+    compress: int = 1,
 ) -> list[Path]:
     """Write HRO CDFs, one a month.
 
@@ -64,6 +65,9 @@ def write_omni_hro(
         ``v01`` and so on.
     omit : sequence of str
         Our names of variables to leave out of the files altogether.
+    compress : int
+        GZIP level, 0 for none. Compressed variables carry the time of writing, so only files
+        without compression are the same byte by byte when written again.
 
     Returns
     -------
@@ -77,7 +81,7 @@ def write_omni_hro(
     """
     if cadence not in {"1min", "5min"}:
         raise UsageError(f"HRO cadence is {cadence!r}; expected 1min or 5min.")
-    return _write(data, Path(root), cadence, simulated, version, omit, suffix="")
+    return _write(data, Path(root), cadence, simulated, version, omit, "", compress)
 
 
 def write_omni_hourly(
@@ -88,6 +92,7 @@ def write_omni_hourly(
     version: str = "v01",
     omit: Sequence[str] = (),
     suffix: str = "",
+    compress: int = 1,
 ) -> list[Path]:
     """Write hourly OMNI2 CDFs, one a half-year.
 
@@ -106,6 +111,8 @@ def write_omni_hourly(
     suffix : {"", "1800"}
         With ``1800``, names get the suffix and times the 30-min shift of services that stamp the
         middle of the hour.
+    compress : int
+        As in :func:`write_omni_hro`.
 
     Returns
     -------
@@ -118,7 +125,7 @@ def write_omni_hourly(
     """
     if suffix not in {"", "1800"}:
         raise UsageError(f"suffix is {suffix!r}; expected '' or '1800'.")
-    return _write(data, Path(root), "hourly", simulated, version, omit, suffix)
+    return _write(data, Path(root), "hourly", simulated, version, omit, suffix, compress)
 
 
 def _columns(
@@ -158,6 +165,7 @@ def _write(
     version: str,
     omit: Sequence[str],
     suffix: str,
+    compress: int,
 ) -> list[Path]:
     """Write the files that the times of ``data`` fall in."""
     times, values = _columns(data, cadence)
@@ -175,14 +183,14 @@ def _write(
         path = root / "omni" / pattern.replace("_v??", f"_{version}")
         with staged_beside(path) as part:
             file = _new_cdf(part, path.stem, cadence, simulated)
-            _write_clock(file, axis, cadence, suffix)
+            _write_clock(file, axis, cadence, suffix, compress)
             for variable in omni_variables(cadence):
                 if variable in left_out:
                     continue
                 column = np.full(axis.size, np.nan)
                 if variable in values:
                     column[place] = values[variable][mine]
-                _write_variable(file, variable, column, cadence, suffix)
+                _write_variable(file, variable, column, cadence, suffix, compress)
             file.close()
         paths.append(path)
     return paths
@@ -224,7 +232,12 @@ def _new_cdf(path: Path, name: str, cadence: Cadence, simulated: bool) -> Any:
 
 
 def _put(
-    file: Any, name: str, cdf_type: str, values: NDArray[Any], attributes: dict[str, Any]
+    file: Any,
+    name: str,
+    cdf_type: str,
+    values: NDArray[Any],
+    attributes: dict[str, Any],
+    compress: int,
 ) -> None:
     number, dtype = _TYPES[cdf_type]
     specification = {
@@ -233,7 +246,7 @@ def _put(
         "Num_Elements": 1,
         "Rec_Vary": True,
         "Dim_Sizes": [],
-        "Compress": 1,
+        "Compress": compress,
     }
     numeric = {
         key: [value, cdf_type] if isinstance(value, (int, float)) else value
@@ -243,7 +256,9 @@ def _put(
     file.write_var(specification, var_attrs=numeric, var_data=values.astype(dtype))
 
 
-def _write_clock(file: Any, axis: NDArray[np.datetime64], cadence: Cadence, suffix: str) -> None:
+def _write_clock(
+    file: Any, axis: NDArray[np.datetime64], cadence: Cadence, suffix: str, compress: int
+) -> None:
     """Write Epoch and the support variables YR, Day, HR and Minute."""
     shift = CADENCE_MINUTES[cadence] * 30_000 if suffix else 0
     milliseconds = axis.astype("datetime64[ms]").astype(np.int64) + _MS_AT_1970 + shift
@@ -262,6 +277,7 @@ def _write_clock(file: Any, axis: NDArray[np.datetime64], cadence: Cadence, suff
             "VALIDMIN": float(milliseconds.min()),
             "VALIDMAX": float(milliseconds.max()),
         },
+        compress,
     )
     days, years = axis.astype("datetime64[D]"), axis.astype("datetime64[Y]")
     minutes = (axis - days) // np.timedelta64(1, "m")
@@ -288,11 +304,17 @@ def _write_clock(file: Any, axis: NDArray[np.datetime64], cadence: Cadence, suff
                 "VALIDMIN": low,
                 "VALIDMAX": high,
             },
+            compress,
         )
 
 
 def _write_variable(
-    file: Any, variable: OmniVariable, column: NDArray[np.float64], cadence: Cadence, suffix: str
+    file: Any,
+    variable: OmniVariable,
+    column: NDArray[np.float64],
+    cadence: Cadence,
+    suffix: str,
+    compress: int,
 ) -> None:
     """Write one variable with NaN as its fill."""
     integer = variable.cdf_type == "CDF_INT4"
@@ -321,6 +343,7 @@ def _write_variable(
             "SCALEMIN": plain(variable.valid_min),
             "SCALEMAX": plain(variable.valid_max),
         },
+        compress,
     )
 
 
