@@ -12,7 +12,7 @@ BASE_PYTHON ?=
 WORKERS ?= 2
 PYTEST_ARGS ?=
 
-# The main job on a small simulated sample.
+# The main job on a simulated world, which is kept in the cache of the user.
 DEMO := $(PYTHON) -m auroral_stats demo
 
 PIP_INSTALL := $(PYTHON) -m pip install --quiet --quiet --progress-bar off
@@ -34,7 +34,7 @@ unexport PYTHONHOME
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(VENV)/.core ## run the main job on a small simulated sample
+demo: $(VENV)/.core ## build the simulated demo world and run the main job on it
 	@echo "== demo: $(DEMO)"
 	@$(DEMO)
 

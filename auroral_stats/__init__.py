@@ -34,6 +34,7 @@ _ROOMS = (
     "indices",
     "intervals",
     "join",
+    "joined",
     "label_import",
     "labels",
     "lagging",

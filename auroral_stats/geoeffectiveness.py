@@ -29,9 +29,7 @@ from auroral_stats.provenance import describe, is_simulated
 from auroral_stats.strata import require_strata
 
 __all__ = [
-    "COVARIATES",
     "DEFAULT_MATCH",
-    "MEASURES",
     "MIN_QUANTILES",
     "MIN_SHARE",
     "geoeffectiveness",

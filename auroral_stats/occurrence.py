@@ -74,7 +74,7 @@ def occurrence(
     ----------
     data : xarray.Dataset
         Joined labels, geometry and drivers, from :func:`auroral_stats.join.join`; some of the
-        sites or of the time from :func:`auroral_stats.join.select_frames`.
+        sites or of the time from :func:`auroral_stats.joined.select_frames`.
     by : str, Driver or two of them
         Names in :data:`auroral_stats.drivers.DRIVERS`.
     labels : sequence of str

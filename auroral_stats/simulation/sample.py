@@ -1,14 +1,13 @@
-"""A small simulated sample that the main job can be tried on at once.
+"""A small simulated world, made in a second: for tests and for trying things out in Python.
 
 Forty-eight nights of two winters at four sites, one label every five minutes, and an hourly solar
-wind of its own: enough to see a table with intervals and a gate at work. The numbers are drawn,
-not observed; everything made from them says so.
+wind of its own: enough to see a table with intervals and a gate at work. The demo world
+(:mod:`auroral_stats.simulation.demo`) is the one that looks like an archive and has a truth.
 """
 
 from __future__ import annotations
 
 import tempfile
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -22,10 +21,7 @@ from auroral_stats.labels import CLASSES, StoreInfo, open_labels, write_labels
 from auroral_stats.simulation.omni_files import write_kp_wdc, write_omni_hourly
 from auroral_stats.simulation.worlds import autoregressive
 
-__all__ = ["SAMPLE_FILES", "open_sample", "simulate_sample"]
-
-#: The committed sample, as :func:`simulate_sample` made it.
-SAMPLE_FILES = ("sample_labels.csv.gz", "sample_solar_wind.csv.gz")
+__all__ = ["open_sample", "simulate_sample"]
 
 _SOURCE = "import:sample"
 _SITES = ("fsim", "fsmi", "gill", "snkq")
@@ -142,14 +138,15 @@ def _classes(
     return np.asarray((rng.random(bz.size)[:, None] > chance).sum(axis=-1).clip(0, 5))
 
 
-def open_sample(out: str | Path) -> Path:
-    """Return the committed sample as a label store with a solar wind of its own.
+def open_sample(out: str | Path, seed: int = 0) -> Path:
+    """Write the sample as a label store with a solar wind of its own.
 
     Parameters
     ----------
     out : path
         Label store, made unless it is there; its drivers lie in ``_drivers`` inside it, in the
         layout of a SPEDAS data folder.
+    seed : int
 
     Returns
     -------
@@ -170,15 +167,13 @@ def open_sample(out: str | Path) -> Path:
     store.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=store.parent, prefix=f".{store.name}-") as folder:
         staged = Path(folder) / store.name
-        _write_sample(staged)
+        _write_sample(staged, seed)
         staged.replace(store)
     return store
 
 
-def _write_sample(store: Path) -> None:
-    folder = resources.files("auroral_stats") / "data"
-    with resources.as_file(folder) as data:
-        labels, wind = (pd.read_csv(data / name, parse_dates=["time"]) for name in SAMPLE_FILES)
+def _write_sample(store: Path, seed: int) -> None:
+    labels, wind = simulate_sample(seed)
     drivers = store / "_drivers"
     columns = {str(name): column.to_numpy() for name, column in wind.items()}
     write_omni_hourly(columns, drivers, simulated=True)

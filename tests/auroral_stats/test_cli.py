@@ -19,7 +19,7 @@ from auroral_stats.cli import app, main
 from auroral_stats.drivers import DRIVERS
 from auroral_stats.labels import StoreInfo, write_labels
 from auroral_stats.simulation.omni_files import write_omni_hro
-from auroral_stats.simulation.sample import SAMPLE_FILES, open_sample, simulate_sample
+from auroral_stats.simulation.sample import open_sample
 from auroral_stats.sites import load_sites
 
 COLUMNS = ["--time", "time", "--site", "site", "--label", "label"]
@@ -83,16 +83,6 @@ def error_of(capsys) -> str:
 
 
 # ---- the main job ------------------------------------------------------------------------------
-
-
-def test_sample_is_what_the_generator_makes():
-    from importlib import resources
-
-    folder = resources.files("auroral_stats") / "data"
-    for name, drawn in zip(SAMPLE_FILES, simulate_sample(), strict=True):
-        with resources.as_file(folder / name) as path:
-            committed = pd.read_csv(path, parse_dates=["time"])
-        pd.testing.assert_frame_equal(committed, drawn, check_dtype=False, check_exact=False)
 
 
 def test_occurrence_writes_all_it_promises(sample, tmp_path, capsys):
@@ -226,26 +216,6 @@ def test_listings_hold_every_driver_and_site(capsys):
         assert max(map(len, lines)) <= 80
         first = [line.split()[0] for line in lines if line.split()]
         assert [word for word in first if word in names] == names
-
-
-def test_demo_runs_and_keeps_its_sample(tmp_path, capsys):
-    assert run("demo", "--out", tmp_path / "demo") == 0
-    lines = capsys.readouterr().out.splitlines()
-    out = tmp_path / "demo"
-    files = [out / "Bz.csv", out / "Bz.png"]
-    command = f"occurrence --by Bz --labels {out / 'labels'} --omni hourly "
-    command += f"--csv {files[0]} --plot {files[1]}"
-    assert lines[0] == f"$ auroral_stats {command}"
-    assert "Auroral occurrence by Bz  SIMULATED DATA" in lines
-    assert lines[-2:] == [f"wrote {file}" for file in files]
-    table = files[0].read_text()
-    store = sorted((file, file.stat().st_mtime_ns) for file in out.rglob("labels.parquet"))
-    # What it shows is what the command that it names does, on the sample that it keeps.
-    files[0].unlink()
-    assert run(*command.split()) == 0
-    assert files[0].read_text() == table
-    assert run("demo", "--out", out) == 0
-    assert sorted((f, f.stat().st_mtime_ns) for f in out.rglob("labels.parquet")) == store
 
 
 def test_help_is_fast_and_explains():
