@@ -24,7 +24,7 @@ from auroral_stats.errors import DataError, UsageError
 from auroral_stats.forms import MAX_GAP
 from auroral_stats.gate import Gate
 from auroral_stats.labels import AURORAL, USABLE
-from auroral_stats.measures import MEASURES, Measure, find_measure, require_magnetometer
+from auroral_stats.measures import Measure, find_measure, require_magnetometer
 from auroral_stats.provenance import describe, is_simulated
 from auroral_stats.strata import require_strata
 

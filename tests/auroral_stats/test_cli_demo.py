@@ -139,7 +139,7 @@ def test_fetch_says_what_is_there(tmp_path, monkeypatch, capsys):
     # Years of Kp that are bundled need no server and no file.
     assert run("fetch", "--start", "2014-03-01", "--end", "2014-03-02", "--what", "kp") == 0
     lines = capsys.readouterr().out.splitlines()
-    assert any(line.split() == "GFZ Kp comes with the package".split() for line in lines)
+    assert any(line.split() == ["GFZ", "Kp", "comes", "with", "the", "package"] for line in lines)
     # Where downloads are forbidden everything is missing, and the status says so.
     monkeypatch.setenv("OMNI_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("OMNI_NO_DOWNLOAD", "1")

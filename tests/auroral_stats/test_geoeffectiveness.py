@@ -17,10 +17,10 @@ from auroral_stats.drivers import DRIVERS, Driver, newell, register_driver
 from auroral_stats.errors import DataError, UsageError
 from auroral_stats.forms import forms
 from auroral_stats.gate import Gate
-from auroral_stats.geoeffectiveness import MEASURES, geoeffectiveness
+from auroral_stats.geoeffectiveness import geoeffectiveness
 from auroral_stats.labels import AURORAL, CLASSES
 from auroral_stats.matching import arm_table, match, risk_ratio
-from auroral_stats.measures import find_measure, forward_maximum, measure_at
+from auroral_stats.measures import MEASURES, find_measure, forward_maximum, measure_at
 from auroral_stats.strata import quantile_codes, stratum_numbers
 
 OPEN = Gate(min_nights=1, min_hours=0, min_winters=1, min_sites=1)
