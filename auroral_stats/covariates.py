@@ -8,7 +8,6 @@ be measured.
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,6 +19,7 @@ from auroral_stats.drivers import DRIVERS, Driver
 from auroral_stats.errors import DataError, UsageError
 from auroral_stats.lagging import driver_at, lagged
 from auroral_stats.measures import MEASURES, measure_at
+from auroral_stats.registry import find_named
 from auroral_stats.strata import quantile_codes
 
 __all__ = [
@@ -174,10 +174,7 @@ def find_covariate(name: str) -> Covariate:
             "post-treatment (in simulations a true RR of 1 then reads 0.78). Match on dB_before, "
             "which ends before the run of the form starts."
         )
-    folded = {key.lower(): key for key in COVARIATES}
-    near = difflib.get_close_matches(name.lower(), folded, n=3, cutoff=0.5)
-    hint = f"Nearest: {', '.join(folded[n] for n in near)}. " if near else ""
-    raise UsageError(f"unknown covariate {name!r}. {hint}Known: {', '.join(COVARIATES)}.")
+    return find_named(COVARIATES, name, "covariate")
 
 
 def require_inputs(data: xr.Dataset, covariates: list[Covariate]) -> None:

@@ -7,7 +7,6 @@ functions themselves live in :mod:`auroral_stats.coupling` and are offered here 
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -25,6 +24,7 @@ from auroral_stats.coupling import (
     vbs,
 )
 from auroral_stats.errors import UsageError
+from auroral_stats.registry import find_named
 
 __all__ = [
     "DRIVERS",
@@ -439,14 +439,7 @@ def find_driver(name: str) -> Driver:
     >>> find_driver("bz").name
     'Bz'
     """
-    if name in DRIVERS:
-        return DRIVERS[name]
-    folded = {key.lower(): key for key in DRIVERS}
-    if name.lower() in folded:
-        return DRIVERS[folded[name.lower()]]
-    near = difflib.get_close_matches(name.lower(), folded, n=3, cutoff=0.5)
-    hint = f"Nearest: {', '.join(folded[n] for n in near)}. " if near else ""
-    raise UsageError(f"unknown driver {name!r}. {hint}Known: {', '.join(DRIVERS)}.")
+    return find_named(DRIVERS, name, "driver")
 
 
 def months_to_seasons(month: np.ndarray) -> np.ndarray:

@@ -8,7 +8,6 @@ result.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from auroral_stats.disturbance import bay_depth, dbdt, horizontal, positive_bay
 from auroral_stats.errors import DataError, UsageError
+from auroral_stats.registry import find_named
 
 __all__ = [
     "BASELINES",
@@ -204,12 +204,7 @@ def find_measure(name: str) -> Measure:
     >>> find_measure("dbdt").units
     'nT/s'
     """
-    folded = {key.lower(): key for key in MEASURES}
-    if name.lower() in folded:
-        return MEASURES[folded[name.lower()]]
-    near = difflib.get_close_matches(name.lower(), folded, n=3, cutoff=0.5)
-    hint = f"Nearest: {', '.join(folded[n] for n in near)}. " if near else ""
-    raise UsageError(f"unknown measure {name!r}. {hint}Known: {', '.join(MEASURES)}.")
+    return find_named(MEASURES, name, "measure")
 
 
 def require_magnetometer(data: xr.Dataset, measure: Measure, baseline: str) -> None:

@@ -21,7 +21,7 @@ PACKAGE = ROOT / "auroral_stats"
 # Every module of auroral_stats has its place; docs/explanation/design.md has the same table.
 LAYERS = {
     0: """_version errors labels label_partition label_rows label_store label_writing provenance
-        sites whole_file""",
+        registry sites whole_file""",
     1: """aacgm archive baselines cache_index cdf despiking disturbance downloads ephemeris geometry
         gmag gmag_cdf gmag_day indices omni omni_values omni_variables periods pi2 pyspedas_import
         spedas staging time_grid transfers""",
