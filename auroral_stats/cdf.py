@@ -26,6 +26,7 @@ __all__ = [
     "check_cdf",
     "epoch_to_datetime",
     "open_cdf",
+    "read_records",
     "read_times",
     "read_variable",
 ]
@@ -132,6 +133,30 @@ def cdf_variables(file: CdfFile) -> tuple[str, ...]:
         return (*info.rVariables, *info.zVariables)
 
 
+def read_records(file: CdfFile, name: str) -> NDArray[Any]:
+    """Return the records of one variable; its attributes, which take as long, are not read.
+
+    Parameters
+    ----------
+    file : CdfFile
+        From :func:`open_cdf`.
+    name : str
+        As :func:`cdf_variables` gives it.
+
+    Returns
+    -------
+    ndarray
+        One element a record, in the type of the file, fills included.
+
+    Raises
+    ------
+    ArchiveError
+        If the records cannot be read.
+    """
+    with _explained(file.path):
+        return np.atleast_1d(np.asarray(file.cdf.varget(name)))
+
+
 def read_variable(file: CdfFile, name: str) -> tuple[NDArray[Any], dict[str, Any]]:
     """Return the records of one variable and its attributes.
 
@@ -154,8 +179,9 @@ def read_variable(file: CdfFile, name: str) -> tuple[NDArray[Any], dict[str, Any
     ArchiveError
         If the records cannot be read.
     """
+    records = read_records(file, name)
     with _explained(file.path):
-        return np.atleast_1d(np.asarray(file.cdf.varget(name))), dict(file.cdf.varattsget(name))
+        return records, dict(file.cdf.varattsget(name))
 
 
 def read_times(file: CdfFile, name: str) -> NDArray[np.datetime64]:

@@ -99,12 +99,12 @@ def _seconds(
     """Return the times in Unix seconds: those of the file, else from its CDF epochs."""
     for clock in (str(attributes.get("DEPEND_TIME", "")).strip(), f"{name}_time"):
         if clock in names:
-            seconds, _ = cdf.read_variable(file, clock)
+            seconds = cdf.read_records(file, clock)
             if seconds.ndim == 1 and seconds.dtype.kind == "f" and seconds.size:
                 return seconds.astype(np.float64, copy=False)
     for clock in (str(attributes.get("DEPEND_0", "")).strip(), f"{name}_epoch"):
         # In THEMIS files this one is virtual, with no records of its own.
-        if clock in names and len(cdf.read_variable(file, clock)[0]):
+        if clock in names and len(cdf.read_records(file, clock)):
             return cdf.read_times(file, clock).astype(np.int64) / 1e3
     raise DataError(f"{file.path} has no times for {name} ({name}_time). {_REMEDY}")
 
@@ -155,7 +155,7 @@ def _letters(
             raise UsageError(f"coordinates {given!r} of {station}: expected HDZ or XYZ.")
         return given.upper()
     pointer = str(attributes.get("LABL_PTR_1", "")).strip()
-    labels = cdf.read_variable(file, pointer)[0] if pointer in names else ()
+    labels = cdf.read_records(file, pointer) if pointer in names else ()
     found = {
         letters
         for letters in (
