@@ -33,6 +33,7 @@ from auroral_stats.strata import (
     control_weights,
     standardised_difference,
 )
+from auroral_stats.uncertainty import MIN_CLUSTERS, kish
 
 __all__ = ["MIN_SHARE", "by_baseline", "curve_grid", "gated", "of_label"]
 
@@ -126,6 +127,11 @@ def of_label(
         made[name] = ("threshold", exceeds[inside & of_arm].sum(axis=0))
     per_night = (matched.events[:, :, 0, thresholds] > 0).sum(axis=0)
     made["event_nights"] = ("threshold", per_night.min(axis=0))
+    # A heavy weight can leave all events of the control to one night among many.
+    made["effective_event_nights"] = (
+        "threshold",
+        kish(matched.events[:, :, 0, thresholds]).min(axis=0),
+    )
     made["control_median"], made["median"] = (((), value) for value in medians)
     for name, found in (
         (
@@ -269,6 +275,9 @@ def gated(result: xr.Dataset, gate: Gate, *, pooled: bool) -> xr.Dataset:
     # The gate speaks of support; whether the arms are alike is asked after it.
     for name, fails in failures.items():
         made = mask_where(made, name, fails)
+    if gate.min_nights:
+        few = result["effective_event_nights"] < MIN_CLUSTERS
+        made = mask_where(made, f"effective event nights<{MIN_CLUSTERS}", few)
     for name in result["covariate"].to_numpy():
         smd = result["balance"].sel(covariate=name, when="after").drop_vars(["covariate", "when"])
         unlike = matched & ~(abs(smd) < MAX_SMD)

@@ -105,7 +105,8 @@ def geoeffectiveness(
         Over (threshold, label): ``exceedance`` and ``control_exceedance`` in the matched sample,
         ``crude_exceedance`` and ``crude_control_exceedance`` in all minutes, ``risk_ratio`` and
         ``crude_risk_ratio``, each with ``_low`` and ``_high`` (95 %); ``events`` and
-        ``control_events`` (matched minutes that exceed); ``event_nights`` (of the arm with fewer);
+        ``control_events`` (matched minutes that exceed); ``event_nights`` and
+        ``effective_event_nights`` (Kish; of the arm with fewer);
         ``masked`` and ``reason``.
 
         Over (label): ``median_difference`` and ``cliffs_delta`` of the matched sample with limits;

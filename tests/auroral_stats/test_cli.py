@@ -382,6 +382,7 @@ def test_table_may_stand_last(tmp_path):
 def test_commands_are_those_promised(capsys):
     assert [command.name for command in app.registered_commands] == [
         "import-labels",
+        "fetch",
         "join",
         "occurrence",
         "drivers",

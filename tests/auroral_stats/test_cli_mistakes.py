@@ -326,8 +326,6 @@ def test_files_that_are_not_there_or_not_right(sample, tmp_path, capsys):
 
 
 def test_sources_that_exclude_each_other(sample, tmp_path, capsys):
-    missing = "error: give --labels STORE, or --data FILE from auroral_stats join."
-    assert outcome(capsys, "occurrence", "--by", "Bz") == (2, missing, False)
     data = tmp_path / "x.nc"
     for more in (["--labels", sample], ["--omni", "hourly"]):
         assert outcome(capsys, "occurrence", "--by", "Bz", "--data", data, *more) == (

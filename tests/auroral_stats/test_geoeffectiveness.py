@@ -340,6 +340,7 @@ def test_unlike_arms_are_masked_with_the_reason():
         {
             "risk_ratio": flat,
             "event_nights": flat * 50,
+            "effective_event_nights": flat * 20,
             "strata": ("label", [3, 3]),
             "balance": (("when", "covariate", "label"), [[[0.5, 0.5]], [[0.05, -0.2]]]),
             "largest_smd": ("label", [0.05, 0.2]),
@@ -355,6 +356,10 @@ def test_unlike_arms_are_masked_with_the_reason():
     made = gated(made, Gate(), pooled=True)
     assert made["masked"].to_numpy().tolist() == [[False, True]]
     assert made["reason"].sel(label="discrete").item() == "unlike arms: newell |SMD|>=0.1"
+    one_night = made.assign(effective_event_nights=flat * 1.2)
+    again = gated(one_night, Gate(), pooled=True)
+    assert again["reason"].sel(label="arc").item() == "effective event nights<3"
+    assert not gated(one_night, Gate(min_nights=0), pooled=True)["masked"].sel(label="arc").item()
 
 
 def test_the_gate_masks_and_keeps_numbers(two_sites):
