@@ -1,9 +1,9 @@
 """Superposed epochs: what a disturbance or a driver does on average around an onset.
 
 Onsets do not fall at random: they prefer hours, seasons and stations at which the ground is
-disturbed anyway. Beside the epoch stands therefore the band of as many random moments of the same
-site, magnetic hour and month; what leaves that band belongs to the onset. The interval of the mean
-is over nights, since onsets of one night share a storm.
+disturbed anyway, and those of one night share its storm. Beside the epoch stands therefore the band
+of onsets that were moved, night by night, into other nights of the same month; what leaves that
+band belongs to the onset. The interval of the mean is over nights too.
 """
 
 from __future__ import annotations
@@ -20,12 +20,16 @@ from auroral_stats.distributions import linear_interval
 from auroral_stats.drivers import Driver, find_driver
 from auroral_stats.epoch_series import EpochSeries, epoch_axis, gather
 from auroral_stats.errors import DataError, UsageError
-from auroral_stats.forms import NO_FORM, forms
-from auroral_stats.geometry import site_geometry
 from auroral_stats.measures import MEASURES, find_measure, measure_at, require_magnetometer
 from auroral_stats.nights import night_of
 from auroral_stats.provenance import combine_simulated, describe, is_simulated
-from auroral_stats.uncertainty import CONFIDENCE, Replicates, by_cluster, kish, night_levels
+from auroral_stats.random_epochs import (
+    EpochPool,
+    pool_of_index,
+    pool_of_sites,
+    random_band,
+)
+from auroral_stats.uncertainty import Replicates, by_cluster, kish, night_levels
 
 __all__ = ["epochs"]
 
@@ -81,9 +85,10 @@ def epochs(
         Over (of, lag), lag in minutes: ``mean`` with ``mean_low`` and ``mean_high`` (95 %, over
         nights and blocks of nights), ``median``, ``number`` of onsets with data, ``nights`` they
         fall in; ``band_low`` and ``band_high``, between which 95 % of the means of random epochs
-        lie, and ``random_mean``. Random epochs are drawn for each onset from the minutes of its
-        site, magnetic hour and month; for onsets without a site from those of its month and
-        hour UT. Each quantity has its ``units`` as a coordinate.
+        lie, and ``random_mean``. For random epochs the onsets of a night are moved together into
+        another night of the same month, each to a minute of its own site and magnetic hour; onsets
+        without a site to one of its own hour UT (:mod:`auroral_stats.random_epochs`). Each
+        quantity has its ``units`` as a coordinate.
 
     Raises
     ------
@@ -99,7 +104,8 @@ def epochs(
     time = onsets["time"].to_numpy().astype("datetime64[m]").astype(np.int64)
     sites = onsets["site"].astype(str).to_numpy() if "site" in onsets else None
     rng = np.random.default_rng(seed)
-    pool = _Pool(data, onsets, {"max_sun_elevation": max_sun_elevation, "moon": moon})
+    sky = {"max_sun_elevation": max_sun_elevation, "moon": moon}
+    pool: EpochPool | None = None
     parts, units, names, cadences = [], [], [], []
     for name in of:
         columns: dict[str, NDArray[Any]] = {}
@@ -120,8 +126,11 @@ def epochs(
                 f"{_span(time)}, and the data are of other times or sites."
             )
         if resamples:
-            drawn = pool.draw(series_of)
-            columns |= _band(series_of, group, lag, drawn, resamples, rng)
+            if sites is None:
+                pool = pool_of_index(series_of[0], onsets)
+            elif pool is None:
+                pool = pool_of_sites(data, onsets, sky)
+            columns |= random_band(series_of, group, lag, pool, resamples, rng)
         parts.append(xr.Dataset({key: ("lag", value) for key, value in columns.items()}))
         names.append(found_name)
         units.append(unit)
@@ -152,7 +161,11 @@ def epochs(
         onsets=len(onsets),
         onsets_from=onsets.attrs.get("title"),
         onsets_parameters=onsets.attrs.get("parameters"),
-        band_strata="site, magnetic hour, month" if sites is not None else "month, hour UT",
+        band_strata=(
+            "site, magnetic hour, month; night by night"
+            if sites is not None
+            else "month, hour UT; night by night"
+        ),
         statement="What leaves the band is associated with the onset.",
         start=_minute(time.min()),
         end=_minute(time.max()),
@@ -275,104 +288,3 @@ def _epoch(
         "number": number,
         "nights": (count > 0).sum(axis=0),
     }
-
-
-def _band(
-    series: Sequence[EpochSeries],
-    group: Minutes,
-    lag: Minutes,
-    drawn: tuple[Minutes, Minutes, Minutes],
-    resamples: int,
-    rng: np.random.Generator,
-) -> dict[str, Array]:
-    """Return between which limits the means of random epochs lie."""
-    pool, first, size = drawn
-    usable = np.flatnonzero(size)
-    means = np.full((resamples, lag.size), np.nan)
-    for draw in range(resamples):
-        pick = first[usable] + (rng.random(usable.size) * size[usable]).astype(np.int64)
-        values = gather(series, group[usable], pool[pick], lag)
-        there = np.isfinite(values)
-        number = there.sum(axis=0)
-        np.divide(
-            np.where(there, values, 0.0).sum(axis=0), number, out=means[draw], where=number > 0
-        )
-    some = np.isfinite(means).all(axis=0)
-    tail = 100 * (1 - CONFIDENCE) / 2
-    made = {key: np.full(lag.size, np.nan) for key in ("band_low", "band_high", "random_mean")}
-    if some.any():
-        limits = np.percentile(means[:, some], [tail, 100 - tail], axis=0)
-        made["band_low"][some], made["band_high"][some] = limits
-        made["random_mean"][some] = means[:, some].mean(axis=0)
-    return made
-
-
-class _Pool:
-    """Minutes that random epochs are drawn from, by stratum."""
-
-    def __init__(self, data: xr.Dataset, onsets: pd.DataFrame, options: dict[str, Any]) -> None:
-        self.data, self.onsets, self.options = data, onsets, options
-        self.time = onsets["time"].to_numpy().astype("datetime64[m]").astype(np.int64)
-        self._by_sky: tuple[Minutes, Minutes, Minutes] | None = None
-
-    def draw(self, series: Sequence[EpochSeries]) -> tuple[Minutes, Minutes, Minutes]:
-        """Return the minutes of all strata, and where those of each onset begin and how many."""
-        if "site" in self.onsets:
-            if self._by_sky is None:
-                self._by_sky = self._sky()
-            return self._by_sky
-        one = series[0]
-        minute = one.axis.start[np.isfinite(one.values[:-1])]
-        if one.axis.cadence > 1:
-            # Every minute of an interval, so that random onsets fall anywhere in it as real do.
-            minute = (minute[:, None] + np.arange(0, one.axis.cadence, 5)).ravel()
-        return _by_stratum(minute, _month_hour(minute), _month_hour(self.time))
-
-    def _sky(self) -> tuple[Minutes, Minutes, Minutes]:
-        """Draw from minutes of the same site, magnetic hour and month in which a form was seen."""
-        data = self.data
-        form = forms(data, **self.options)["form"].to_numpy()
-        row, site = np.nonzero(form != NO_FORM)
-        minute = data["time"].to_numpy().astype("datetime64[m]").astype(np.int64)[row]
-        hour = np.floor(data["mlt"].to_numpy()[row, site]).astype(np.int64) % 24
-        held = [str(name) for name in data["site"].to_numpy()]
-        names = self.onsets["site"].astype(str)
-        own = names.map({name: number for number, name in enumerate(held)}).fillna(-1)
-        own_hour = np.floor(_onset_mlt(self.onsets)).astype(np.int64) % 24
-        return _by_stratum(
-            minute,
-            (site.astype(np.int64) * 24 + hour) * 12 + _month(minute),
-            (own.to_numpy().astype(np.int64) * 24 + own_hour) * 12 + _month(self.time),
-        )
-
-
-def _onset_mlt(onsets: pd.DataFrame) -> Array:
-    """Return the magnetic local time of the site at each onset."""
-    if "mlt" in onsets and "label" in onsets:
-        return onsets["mlt"].to_numpy().astype(float)
-    # The local time in a published list is that of the onset, not that of the camera.
-    times, of_onset = np.unique(
-        onsets["time"].to_numpy().astype("datetime64[m]"), return_inverse=True
-    )
-    names = sorted(set(onsets["site"].astype(str)))
-    mlt = site_geometry(times, names, quantities=("mlt",))["mlt"].to_numpy()
-    column = onsets["site"].astype(str).map({n: k for k, n in enumerate(names)}).to_numpy()
-    return np.asarray(mlt[of_onset, column.astype(np.int64)], dtype=float)
-
-
-def _month(minute: Minutes) -> Minutes:
-    month = minute.astype("datetime64[m]").astype("datetime64[M]").astype(np.int64)
-    return np.asarray(month % 12)
-
-
-def _month_hour(minute: Minutes) -> Minutes:
-    return np.asarray(_month(minute) * 24 + minute // 60 % 24)
-
-
-def _by_stratum(
-    minute: Minutes, stratum: Minutes, wanted: Minutes
-) -> tuple[Minutes, Minutes, Minutes]:
-    order = np.argsort(stratum, kind="stable")
-    ordered = stratum[order]
-    first = np.searchsorted(ordered, wanted, side="left")
-    return minute[order], first, np.searchsorted(ordered, wanted, side="right") - first
