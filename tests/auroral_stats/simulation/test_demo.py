@@ -457,17 +457,9 @@ def test_real_drivers_are_refused(whole, monkeypatch):
 def test_matching_recovers_the_risk_ratios(whole, whole_joined):
     """Matched by the driver before the run, ratios are the true ones; crude ones are not."""
     from auroral_stats.geoeffectiveness import geoeffectiveness
-    from auroral_stats.gmag import load_magnetometer
+    from auroral_stats.mag_join import add_magnetometers
 
-    field = load_magnetometer(
-        [str(site) for site in whole_joined["site"].to_numpy()],
-        [("2013-11-25T16:00", "2014-01-04T22:00"), ("2014-11-20T16:00", "2014-12-30T22:00")],
-        root=whole.spedas,
-        offline=True,
-    )
-    mag = field["mag"].rename(station="site").transpose("mag_time", "site", "component")
-    data = whole_joined.assign(mag=mag)
-    data["mag_time"].attrs["cadence_minutes"] = 1
+    data = add_magnetometers(whole_joined, root=whole.spedas, offline=True)
     result = geoeffectiveness(data, "dBdt", control="auroral")
     truth = pd.read_csv(whole.truth_rr).set_index(["control", "threshold", "label"])
     held = []
