@@ -24,6 +24,8 @@ _ROOMS = (
     "despiking",
     "disturbance",
     "drivers",
+    "effect_plots",
+    "effect_tables",
     "epochs",
     "errors",
     "forms",

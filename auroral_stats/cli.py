@@ -13,7 +13,9 @@ from typing import Annotated
 import typer
 
 from auroral_stats._cli.demo import demo
+from auroral_stats._cli.epochs import epochs
 from auroral_stats._cli.fetch import fetch
+from auroral_stats._cli.geoeffectiveness import geoeffectiveness
 from auroral_stats._cli.join import join
 from auroral_stats._cli.labels import import_labels, info
 from auroral_stats._cli.listings import drivers, sites
@@ -33,13 +35,26 @@ app = typer.Typer(
 )
 
 #: The commands, in the order of ``--help``.
-for command in (import_labels, fetch, join, occurrence, drivers, sites, info, demo):
+for command in (
+    import_labels,
+    fetch,
+    join,
+    occurrence,
+    geoeffectiveness,
+    epochs,
+    drivers,
+    sites,
+    info,
+    demo,
+):
     app.command(command.__name__.replace("_", "-"))(command)
 
 #: Options that take several words, by command. In import-labels --label names one column, and a
 #: word after it is the table.
 _SEVERAL = {
     "occurrence": {"--label"},
+    "geoeffectiveness": {"--label", "--threshold", "--mag-station"},
+    "epochs": {"--mag-station"},
     "import-labels": {"--probability"},
     "fetch": {"--mirror"},
     "join": {"--mag-station"},
@@ -81,7 +96,7 @@ def _spread(arguments: Sequence[str], options: set[str]) -> list[str]:
 
 def _belongs(option: str, argument: str) -> bool:
     """Return whether a further word is another value of ``option`` and no argument of its own."""
-    return option == "--label" or "=" in argument
+    return option in {"--label", "--threshold"} or "=" in argument
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

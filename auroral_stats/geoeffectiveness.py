@@ -259,7 +259,7 @@ def _thresholds(thresholds: Sequence[float] | None, measure: Measure) -> tuple[f
     limits = tuple(float(t) for t in (measure.thresholds if thresholds is None else thresholds))
     if not limits or not all(np.isfinite(limits)) or any(np.diff(limits) <= 0):
         raise UsageError(
-            f"--thresholds {', '.join(f'{t:g}' for t in limits) or 'nothing'}: expected increasing "
+            f"--threshold {', '.join(f'{t:g}' for t in limits) or 'nothing'}: expected increasing "
             f"numbers in {measure.units}, such as {', '.join(f'{t:g}' for t in measure.thresholds)}"
             "."
         )

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from auroral_stats.errors import ArchiveError, UsageError
+from auroral_stats.errors import ArchiveError, DataError, UsageError
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 class Cadence(StrEnum):
@@ -27,6 +31,21 @@ def named(value: str | Path) -> Path:
     return Path(value)
 
 
+class Moon(StrEnum):
+    """Whether moonlit minutes count."""
+
+    down = "down"
+    any = "any"
+
+
+class Baseline(StrEnum):
+    """What is taken as the quiet level of a magnetometer."""
+
+    running = "running"
+    day = "day"
+    median = "median"
+
+
 Start = Annotated[str | None, typer.Option(metavar="TIME", help="First UTC time, inclusive.")]
 End = Annotated[str | None, typer.Option(metavar="TIME", help="Last UTC time, exclusive.")]
 Sites = Annotated[str | None, typer.Option(metavar="A,B", help="Site codes; default all.")]
@@ -37,6 +56,34 @@ MagStation = Annotated[
     ),
 ]
 Offline = Annotated[bool, typer.Option("--offline", help="Use only files that are there.")]
+Labels = Annotated[
+    Path | None,
+    typer.Option(parser=named, metavar="STORE", help="Label store; default the demo world."),
+]
+Data = Annotated[
+    Path | None,
+    typer.Option(parser=named, metavar="JOINED", help="File from auroral_stats join --mag."),
+]
+Omni = Annotated[Cadence | None, typer.Option(help="Cadence of the solar wind; default 1min.")]
+Mlat = Annotated[
+    str | None,
+    typer.Option(
+        metavar="LO:HI",
+        help="Only sites of this magnetic latitude, LO <= MLAT < HI: 62:70, 70:, :62.",
+    ),
+]
+MaxSun = Annotated[str, typer.Option(metavar="DEG|none", help="Sun at or below this.")]
+MoonRule = Annotated[Moon, typer.Option(help="down: Moon below the horizon or less than 30 % lit.")]
+BaselineRule = Annotated[
+    Baseline,
+    typer.Option(help="Quiet level: running (17 days), day (its median), median (of all)."),
+]
+Csv = Annotated[Path | None, typer.Option(parser=named, metavar="F", help="Write the table.")]
+Json = Annotated[Path | None, typer.Option(parser=named, metavar="F", help="Write everything.")]
+Nc = Annotated[Path | None, typer.Option(parser=named, metavar="F", help="Write everything.")]
+Plot = Annotated[
+    Path | None, typer.Option(parser=named, metavar="F", help="Figure: png, pdf, svg.")
+]
 
 
 def items(
@@ -99,3 +146,49 @@ def mag_stations(given: Sequence[str] | None) -> dict[str, str]:
             raise UsageError(f"--mag-station {item}: {site} is given twice.")
         chosen[site] = code
     return chosen
+
+
+def degrees(text: str) -> float | None:
+    """Read the highest elevation of the Sun; None for any."""
+    if text.strip().lower() == "none":
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        raise UsageError(f"--max-sun-elevation {text}: expected degrees, or none.") from None
+
+
+def refuse_options(compute: Callable[[xr.Dataset], Any]) -> None:
+    """Refuse options that cannot be used, before anything is read.
+
+    Options are checked before data: of an empty Dataset, good ones say that it lacks something.
+    """
+    import xarray as xr
+
+    nothing: dict[str, Any] = {"label": [], "site": []}
+    try:
+        compute(xr.Dataset(coords=nothing))
+    except DataError:
+        return
+    except UsageError as error:
+        raise UsageError(in_options(str(error))) from error
+
+
+#: Arguments that messages name as Python does, and that are options here.
+_ARGUMENTS = re.compile(r"\b(hemisphere|mediator|mlt_units|skip_bad_rows)='?(\w+)'?")
+
+
+def in_options(text: str) -> str:
+    """Return a message with options in the place of arguments.
+
+    Examples
+    --------
+    >>> in_options("use mlt_units='degree', or skip_bad_rows=True to leave them out")
+    'use --mlt-units degree, or --skip-bad-rows to leave them out'
+    """
+
+    def option(found: re.Match[str]) -> str:
+        name = f"--{found[1].replace('_', '-')}"
+        return name if found[2] == "True" else f"{name} {found[2]}"
+
+    return _ARGUMENTS.sub(option, text)

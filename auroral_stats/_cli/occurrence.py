@@ -11,10 +11,21 @@ import typer
 
 from auroral_stats._cli.arguments import (
     Cadence,
+    Csv,
     End,
+    Json,
+    Labels,
+    MaxSun,
+    Mlat,
+    Moon,
+    MoonRule,
+    Nc,
     Offline,
+    Omni,
+    Plot,
     Sites,
     Start,
+    degrees,
     items,
     named,
     site_codes,
@@ -25,8 +36,8 @@ from auroral_stats._cli.joining import (
     check_held,
     join_store,
 )
-from auroral_stats._cli.outputs import Outputs, check_outputs, write_outputs
-from auroral_stats._cli.terminal import console, progress
+from auroral_stats._cli.outputs import Outputs, check_outputs, show, write_outputs
+from auroral_stats._cli.terminal import progress
 from auroral_stats._cli.world import demo_labels
 from auroral_stats.errors import UsageError
 
@@ -45,13 +56,6 @@ class Denominator(StrEnum):
     usable = "usable"
     all = "all"
     reverse = "reverse"
-
-
-class Moon(StrEnum):
-    """Whether moonlit minutes count."""
-
-    down = "down"
-    any = "any"
 
 
 class Interval(StrEnum):
@@ -73,9 +77,7 @@ def occurrence(
             metavar="DRIVER", help="Driver; twice for a map. List: auroral_stats drivers."
         ),
     ],
-    labels: Annotated[
-        Path | None, typer.Option(parser=named, metavar="STORE", help="Label store.")
-    ] = None,
+    labels: Labels = None,
     data: Annotated[
         Path | None,
         typer.Option(parser=named, metavar="JOINED", help="File from auroral_stats join."),
@@ -109,25 +111,13 @@ def occurrence(
         int | None,
         typer.Option(metavar="MIN", help="Default 60 for the solar wind (0 hourly), else 0."),
     ] = None,
-    omni: Annotated[
-        Cadence | None, typer.Option(help="Cadence of the solar wind; default 1min.")
-    ] = None,
-    max_sun_elevation: Annotated[
-        str, typer.Option(metavar="DEG|none", help="Sun at or below this.")
-    ] = "-12",
-    moon: Annotated[
-        Moon, typer.Option(help="down: Moon below the horizon or less than 30 % lit.")
-    ] = Moon.down,
+    omni: Omni = None,
+    max_sun_elevation: MaxSun = "-12",
+    moon: MoonRule = Moon.down,
     start: Start = None,
     end: End = None,
     sites: Sites = None,
-    mlat: Annotated[
-        str | None,
-        typer.Option(
-            metavar="LO:HI",
-            help="Only sites of this magnetic latitude, LO <= MLAT < HI: 62:70, 70:, :62.",
-        ),
-    ] = None,
+    mlat: Mlat = None,
     interval: Annotated[
         Interval,
         typer.Option(
@@ -146,18 +136,10 @@ def occurrence(
         str | None,
         typer.Option(metavar="mlt,site", help="Hold the mix of these fixed in the rate itself."),
     ] = None,
-    csv: Annotated[
-        Path | None, typer.Option(parser=named, metavar="F", help="Write the table.")
-    ] = None,
-    json: Annotated[
-        Path | None, typer.Option(parser=named, metavar="F", help="Write everything.")
-    ] = None,
-    nc: Annotated[
-        Path | None, typer.Option(parser=named, metavar="F", help="Write everything.")
-    ] = None,
-    plot: Annotated[
-        Path | None, typer.Option(parser=named, metavar="F", help="Figure: png, pdf, svg.")
-    ] = None,
+    csv: Csv = None,
+    json: Json = None,
+    nc: Nc = None,
+    plot: Plot = None,
     offline: Offline = False,
 ) -> None:
     """How often each auroral form occurs under which driving.
@@ -180,7 +162,7 @@ def occurrence(
         bins=_bins(bins, quantiles, len(names)),
         lag=lag,
         window=window,
-        max_sun_elevation=_degrees(max_sun_elevation),
+        max_sun_elevation=degrees(max_sun_elevation),
         moon=moon.value,
         interval=interval.value,
         bootstrap=bootstrap,
@@ -222,7 +204,16 @@ def occurrence(
         report("Computing rates")
         result = compute(joined, drivers, **vars(options))
     written = write_outputs(result, outputs)
-    _show(result, outputs, written)
+    from auroral_stats import screen
+
+    show(
+        outputs,
+        written,
+        *screen.describe_result(result),
+        *screen.rate_tables(result),
+        *screen.notes_on(result),
+        *_pooling(result, outputs),
+    )
 
 
 def _check_source(labels: Path | None, data: Path | None, omni: Cadence | None) -> None:
@@ -241,15 +232,6 @@ def _check_variables(drivers: Sequence[Driver], omni: Cadence) -> None:
     from auroral_stats.omni_variables import omni_variables
 
     omni_variables(omni.value, [n for d in drivers if d.origin == "omni" for n in d.inputs])
-
-
-def _degrees(text: str) -> float | None:
-    if text.strip().lower() == "none":
-        return None
-    try:
-        return float(text)
-    except ValueError:
-        raise UsageError(f"--max-sun-elevation {text}: expected degrees, or none.") from None
 
 
 def _warn_of_twilight(max_sun_elevation: float | None) -> None:
@@ -284,22 +266,6 @@ def _bins(
             "(--bins=default keeps a driver's own)."
         )
     return [None if text == "default" else parse_bins(text) for text in bins]
-
-
-def _show(result: xr.Dataset, outputs: Outputs, written: Sequence[Path]) -> None:
-    """Print the result; where a file is the standard output, beside it."""
-    from auroral_stats import screen
-
-    terminal = console(stderr=outputs.on_stdout)
-    for part in (
-        *screen.describe_result(result),
-        *screen.rate_tables(result),
-        *screen.notes_on(result),
-        *_pooling(result, outputs),
-    ):
-        terminal.print(part)
-    for path in written:
-        terminal.print(f"wrote {path}", markup=False, soft_wrap=True)
 
 
 def _pooling(result: xr.Dataset, outputs: Outputs) -> Iterator[str]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from auroral_stats._cli.terminal import console
 from auroral_stats.errors import UsageError
 
 if TYPE_CHECKING:
     import xarray as xr
+    from rich.console import RenderableType
 
 
 @dataclass(frozen=True)
@@ -94,3 +96,31 @@ def _write_figure(result: xr.Dataset, path: str | Path) -> Path:
     from auroral_stats import plots
 
     return plots.save_figure(plots.figure(result), path)
+
+
+def write_effects(result: xr.Dataset, outputs: Outputs) -> list[Path]:
+    """Write the files asked for, before anything is printed that a closed pipe could cut off."""
+    from auroral_stats import effect_tables
+
+    def write_figure(result: xr.Dataset, path: Path) -> Path:
+        from auroral_stats.effect_plots import figure
+        from auroral_stats.plots import save_figure
+
+        return save_figure(figure(result), path)
+
+    writers: dict[str, Callable[[xr.Dataset, Path], Path]] = {
+        "--csv": effect_tables.write_csv,
+        "--json": effect_tables.write_json,
+        "--nc": effect_tables.write_netcdf,
+        "--plot": write_figure,
+    }
+    return [writers[name](result, path) for name, path in outputs.given.items()]
+
+
+def show(outputs: Outputs, written: Sequence[Path], *parts: RenderableType) -> None:
+    """Print the result; where a file is the standard output, beside it."""
+    terminal = console(stderr=outputs.on_stdout)
+    for part in parts:
+        terminal.print(part)
+    for path in written:
+        terminal.print(f"wrote {path}", markup=False, soft_wrap=True)

@@ -385,6 +385,8 @@ def test_commands_are_those_promised(capsys):
         "fetch",
         "join",
         "occurrence",
+        "geoeffectiveness",
+        "epochs",
         "drivers",
         "sites",
         "info",

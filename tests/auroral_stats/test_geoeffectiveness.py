@@ -529,7 +529,7 @@ def test_provenance_says_how(ground):
         ({"control": "cloudy"}, "--control 'cloudy'"),
         ({"labels": ("arc",), "control": "arc"}, "is also the control"),
         ({"labels": ("moon",)}, "--label moon"),
-        ({"thresholds": (3.0, 1.0)}, r"--thresholds 3, 1: expected increasing"),
+        ({"thresholds": (3.0, 1.0)}, r"--threshold 3, 1: expected increasing"),
         ({"interval": "wilson"}, "--interval 'wilson'"),
         ({"measure": "bay", "forward": 20}, "leave --forward out"),
         ({"forward": -1}, "--forward -1"),
