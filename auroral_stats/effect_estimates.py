@@ -33,7 +33,7 @@ from auroral_stats.strata import (
     control_weights,
     standardised_difference,
 )
-from auroral_stats.uncertainty import MIN_CLUSTERS, kish
+from auroral_stats.uncertainty import MIN_CLUSTERS, block_of, by_cluster, kish
 
 __all__ = ["MIN_SHARE", "by_baseline", "curve_grid", "gated", "of_label"]
 
@@ -127,6 +127,8 @@ def of_label(
         made[name] = ("threshold", exceeds[inside & of_arm].sum(axis=0))
     per_night = (matched.events[:, :, 0, thresholds] > 0).sum(axis=0)
     made["event_nights"] = ("threshold", per_night.min(axis=0))
+    blocks = by_cluster(matched.events[:, :, 0, thresholds], block_of(matched.night)) > 0
+    made["event_blocks"] = ("threshold", blocks.sum(axis=0).min(axis=0))
     # A heavy weight can leave all events of the control to one night among many.
     made["effective_event_nights"] = (
         "threshold",
@@ -278,6 +280,9 @@ def gated(result: xr.Dataset, gate: Gate, *, pooled: bool) -> xr.Dataset:
     if gate.min_nights:
         few = result["effective_event_nights"] < MIN_CLUSTERS
         made = mask_where(made, f"effective event nights<{MIN_CLUSTERS}", few)
+        # One storm can fill many nights: without it there must be an estimate left.
+        storm = result["event_blocks"] < MIN_CLUSTERS
+        made = mask_where(made, f"nine-night blocks with events<{MIN_CLUSTERS}", storm)
     for name in result["covariate"].to_numpy():
         smd = result["balance"].sel(covariate=name, when="after").drop_vars(["covariate", "when"])
         unlike = matched & ~(abs(smd) < MAX_SMD)

@@ -106,6 +106,7 @@ def epochs(
     rng = np.random.default_rng(seed)
     sky = {"max_sun_elevation": max_sun_elevation, "moon": moon}
     pool: EpochPool | None = None
+    without_place = 0
     parts, units, names, cadences = [], [], [], []
     for name in of:
         columns: dict[str, NDArray[Any]] = {}
@@ -131,6 +132,7 @@ def epochs(
             elif pool is None:
                 pool = pool_of_sites(data, onsets, sky)
             columns |= random_band(series_of, group, lag, pool, resamples, rng)
+            without_place = max(without_place, int((pool.chance == 0).sum()))
         parts.append(xr.Dataset({key: ("lag", value) for key, value in columns.items()}))
         names.append(found_name)
         units.append(unit)
@@ -159,6 +161,7 @@ def epochs(
         },
         simulated=combine_simulated(flags),
         onsets=len(onsets),
+        onsets_without_place=without_place,
         onsets_from=onsets.attrs.get("title"),
         onsets_parameters=onsets.attrs.get("parameters"),
         band_strata=(

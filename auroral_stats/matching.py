@@ -13,7 +13,7 @@ stand for p. All functions here are pure; arms are numbered 0 (control) and 1 (c
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -199,7 +199,9 @@ def match(table: ArmTable, *, climatological: bool = False) -> Matched:
                     rate,
                     df=(
                         # Winters count as whole clusters: t(G - 1), as for any rate.
-                        np.broadcast_to(rate.present.sum(axis=0) - 1.0, rate.value.shape)
+                        np.broadcast_to(
+                            (grouped[1][:, arm] > 0).sum(axis=0)[:, None] - 1.0, rate.value.shape
+                        )
                         if climatological
                         else effective_clusters(grouped[0][:, arm], grouped[1][:, arm, :, None]) - 1
                     ),
@@ -313,12 +315,13 @@ def matched_rates(matched: Matched, arm: int) -> tuple[Array, Array, Array]:
         the share is 0 or 1.
     """
     levels = [pair[arm] for pair in matched.levels]
-    low, high = _enough(matched, *jackknife_interval(levels))
+    low, high = jackknife_interval(levels)
     events, exposure = matched.events[:, arm], matched.exposure[:, arm, :, None]
     if matched.climatological:
         winter = winter_of(matched.night)
         events, exposure = by_cluster(events, winter), by_cluster(exposure, winter)
     low, high = at_the_edge(low, high, events, np.broadcast_to(exposure, events.shape))
+    low, high = _enough(matched, low, high, [arm])
     return levels[0].value, low, high
 
 
@@ -350,7 +353,7 @@ def risk_ratio(matched: Matched) -> tuple[Array, Array, Array]:
                 fewest=of_class.fewest,
             )
         )
-    low, high = _enough(matched, *jackknife_interval(levels, scale="log"))
+    low, high = _enough(matched, *jackknife_interval(levels, scale="log"), [0, 1])
     there = np.isfinite(low) & np.isfinite(high)
     return levels[0].value, np.where(there, low, np.nan), np.where(there, high, np.nan)
 
@@ -359,12 +362,12 @@ def _ratio(top: Array, bottom: Array) -> Array:
     return np.divide(top, bottom, out=np.full(top.shape, np.nan), where=bottom > 0)
 
 
-def _enough(matched: Matched, low: Array, high: Array) -> tuple[Array, Array]:
-    """Drop climatological limits of too few winters."""
+def _enough(matched: Matched, low: Array, high: Array, arms: Sequence[int]) -> tuple[Array, Array]:
+    """Drop climatological limits of too few winters, of the arm that has fewer."""
     if not matched.climatological:
         return low, high
-    present = matched.levels[0][1].present
-    enough = present.sum(axis=0) >= MIN_WINTERS
+    seen = by_cluster(matched.exposure, winter_of(matched.night)) > 0
+    enough = (seen.sum(axis=0)[list(arms)].min(axis=0) >= MIN_WINTERS)[:, None]
     return np.where(enough, low, np.nan), np.where(enough, high, np.nan)
 
 

@@ -30,6 +30,9 @@ __all__ = ["EpochPool", "pool_of_index", "pool_of_sites", "random_band"]
 Array = NDArray[np.float64]
 Minutes = NDArray[np.int64]
 
+#: Share of the draws that must have data at a lag.
+_MOST_DRAWS = 0.9
+
 
 @dataclass(frozen=True)
 class EpochPool:
@@ -49,6 +52,9 @@ class EpochPool:
         Nights that the onsets of each night may be moved to, one night after the other, and where
         each ends in [g, g + 1) for night number g: nights that can take more of them are drawn
         more often.
+    chance : ndarray, (onset,)
+        How likely each onset finds a place in a draw. Its epochs count by the inverse of that, so
+        that hours which are often seen do not weigh more than they do among the onsets.
     """
 
     minute: Minutes
@@ -58,6 +64,7 @@ class EpochPool:
     own_night: Minutes
     donor: Minutes
     share: Array
+    chance: Array
 
     def draw(self, rng: np.random.Generator) -> tuple[Minutes, Minutes]:
         """Move the onsets of every night to another one.
@@ -96,14 +103,17 @@ def _pool(minute: Minutes, stratum: Minutes, onset: Minutes, wanted: Minutes) ->
     at = np.minimum(np.searchsorted(known, wanted), max(known.size - 1, 0))
     own = np.where(known[at] == wanted, at, -1) if known.size else np.full(wanted.size, -1)
     groups, own_night = np.unique(night_of(onset.astype("datetime64[m]")), return_inverse=True)
-    month = nights.astype("datetime64[M]").astype(np.int64) % 12
     donors, shares = [], []
-    for number in range(groups.size):
-        strata = own[(own_night == number) & (own >= 0)]
+    chance = np.zeros(wanted.size)
+    for number, itself in enumerate(groups):
+        members = np.flatnonzero((own_night == number) & (own >= 0))
+        strata = own[members]
         # A stratum is of one month, so that only nights of that month (and of the one next to it,
         # for a night across its end) hold minutes of it.
-        takes = there[strata].sum(axis=0) if strata.size else np.zeros(month.size, dtype=np.int64)
+        takes = there[strata].sum(axis=0) * (nights != itself)
         able = np.flatnonzero(takes)
+        if able.size:
+            chance[members] = there[strata][:, able] @ takes[able] / takes.sum()
         donors.append(able)
         total = np.cumsum(takes[able])
         shares.append(number + total / total[-1] if able.size else np.empty(0))
@@ -115,6 +125,7 @@ def _pool(minute: Minutes, stratum: Minutes, onset: Minutes, wanted: Minutes) ->
         own_night.astype(np.int64),
         np.concatenate(donors).astype(np.int64),
         np.concatenate(shares),
+        chance,
     )
 
 
@@ -197,24 +208,24 @@ def random_band(
     -------
     dict of str to ndarray, (lag,)
         ``band_low`` and ``band_high``, between which 95 % of the means lie, and ``random_mean``;
-        NaN where random epochs have no data.
+        NaN where more than a tenth of the draws have no data.
     """
     means = np.full((resamples, lag.size), np.nan)
     for draw in range(resamples):
         onset, minute = pool.draw(rng)
         values = gather(series, group[onset], minute, lag)
-        there = np.isfinite(values)
-        number = there.sum(axis=0)
-        np.divide(
-            np.where(there, values, 0.0).sum(axis=0), number, out=means[draw], where=number > 0
-        )
-    some = np.isfinite(means).all(axis=0)
+        weight = np.where(np.isfinite(values), 1.0 / pool.chance[onset, None], 0.0)
+        total = (np.nan_to_num(values) * weight).sum(axis=0)
+        number = weight.sum(axis=0)
+        np.divide(total, number, out=means[draw], where=number > 0)
+    # A draw may fall into a gap of the data; it is left out, unless most do.
+    some = np.isfinite(means).mean(axis=0) >= _MOST_DRAWS
     tail = 100 * (1 - CONFIDENCE) / 2
     made = {key: np.full(lag.size, np.nan) for key in ("band_low", "band_high", "random_mean")}
     if some.any():
-        limits = np.percentile(means[:, some], [tail, 100 - tail], axis=0)
+        limits = np.nanpercentile(means[:, some], [tail, 100 - tail], axis=0)
         made["band_low"][some], made["band_high"][some] = limits
-        made["random_mean"][some] = means[:, some].mean(axis=0)
+        made["random_mean"][some] = np.nanmean(means[:, some], axis=0)
     return made
 
 

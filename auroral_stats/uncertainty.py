@@ -276,8 +276,9 @@ def jackknife_interval(
     Returns
     -------
     low, high : ndarray, (...)
-        95 % limits. NaN with fewer than three clusters at the first level, and where the
-        estimate is undefined, 0 or (for a rate) 1: see :func:`rate_interval` for those.
+        95 % limits. NaN with fewer than three clusters at the first level, where the estimate is
+        undefined without one of the clusters of a level, and where it is undefined, 0 or (for a
+        rate) 1: see :func:`rate_interval` for those.
     """
     value = levels[0].value
     half_width = np.full(value.shape, np.nan)
@@ -285,17 +286,22 @@ def jackknife_interval(
     # Fewer than two effective clusters would leave t undefined; one degree of freedom is already
     # an interval that says nothing.
     df = np.maximum(levels[0].df, 1.0)
+    undefined = np.zeros(value.shape, dtype=bool)
     for level in levels:
         error = jackknife_se(level)
         df = np.maximum(level.df, np.minimum(df, MIN_BLOCK_DF))
         quantile = special.stdtrit(df, 0.5 + CONFIDENCE / 2)
         enough = np.count_nonzero(level.present, axis=0) >= level.fewest
+        # Without one of the clusters there is no estimate: it rests on that one alone, and the
+        # error of a finer level must not stand in for one that cannot be known.
+        undefined |= enough & ~np.isfinite(error)
         larger = (error > largest) & enough
         half_width = np.where(larger, quantile * error, half_width)
         largest = np.where(larger, error, largest)
     enough = np.count_nonzero(levels[0].present, axis=0) >= MIN_CLUSTERS
     low, high = _on_scale(value, half_width, scale)
-    return np.where(enough, low, np.nan), np.where(enough, high, np.nan)
+    known = enough & ~undefined
+    return np.where(known, low, np.nan), np.where(known, high, np.nan)
 
 
 def interval_over_levels(

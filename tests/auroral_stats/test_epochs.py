@@ -255,3 +255,31 @@ def test_what_is_not_there_is_named(events):
         epochs(data, onsets.assign(site="rank"), ("dB",))
     with pytest.raises(DataError, match="Join again with --mag"):
         epochs(data.drop_vars("mag"), onsets.assign(site="gill"), ("dB",))
+
+
+def test_interval_counts_nights_by_their_onsets():
+    """Nights nine days apart, most onsets in one of them: t with the effective number of nights."""
+    from scipy import stats
+
+    data, onset = make_events(nights=80, seed=4, hole=False)
+    chosen = onset[onset.astype("M8[D]").astype(int) % 9 == 0]
+    each = [40, *[2] * (len(chosen) - 1)]
+    times = np.concatenate([t + np.arange(n) for t, n in zip(chosen, each, strict=True)])
+    found = epochs(
+        data,
+        pd.DataFrame({"time": times.astype("M8[ns]")}),
+        ("SYM_H",),
+        before=0,
+        after=1,
+        resamples=0,
+    ).sel(of="SYM_H", lag=0)
+    values = data["SYM_H"].to_series()[pd.DatetimeIndex(times)].to_numpy()
+    night = np.repeat(np.arange(len(chosen)), each)
+    left = np.array([values[night != k].mean() for k in range(len(chosen))])
+    error = np.sqrt((len(chosen) - 1) / len(chosen) * ((left - values.mean()) ** 2).sum())
+    effective = sum(each) ** 2 / sum(n * n for n in each)
+    # Blocks of nights are given at least three degrees of freedom where the nights have them.
+    width = stats.t.ppf(0.975, max(effective - 1, 1)) * error
+    assert float(found["mean"]) == pytest.approx(values.mean())
+    assert float(found["mean_high"]) - values.mean() == pytest.approx(width)
+    assert values.mean() - float(found["mean_low"]) == pytest.approx(width)
