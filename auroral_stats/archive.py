@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 
 from auroral_stats.cache_index import local_files
-from auroral_stats.cdf import check_cdf
+from auroral_stats.cdf import cdf_attributes, check_cdf, open_cdf
 from auroral_stats.downloads import Fetched, Limits, Progress, fetch
-from auroral_stats.errors import ArchiveError, UsageError
+from auroral_stats.errors import ArchiveError, DataError, UsageError
 from auroral_stats.periods import Period
+from auroral_stats.provenance import is_simulated
 from auroral_stats.spedas import (
     CACHES,
     PRODUCTS,
@@ -82,6 +83,13 @@ class ArchiveFiles:
     def problems(self) -> tuple[str, ...]:
         """Why files are missing, each reason once."""
         return tuple(dict.fromkeys(self.reasons.values()))
+
+
+def _check_cdf(path: Path) -> None:
+    """Refuse a CDF that is damaged, or simulated: a cache holds observations."""
+    check_cdf(path)
+    if is_simulated(cdf_attributes(open_cdf(path))):
+        raise DataError("the server sent simulated data; expected observations")
 
 
 def _check_text(path: Path) -> None:
@@ -157,7 +165,7 @@ def find_files(
                     wanted,
                     remote=server_address(kind.mission, mirror),
                     folder=folder,
-                    check=check_cdf if kind.pattern.endswith(".cdf") else _check_text,
+                    check=_check_cdf if kind.pattern.endswith(".cdf") else _check_text,
                     current=outdated,
                     progress=progress,
                     limits=limits,
@@ -216,7 +224,10 @@ def _listing(names: Sequence[str], most: int = 6, between: str = ", ") -> str:
 def _remedy(files: ArchiveFiles, root: Path | str | None) -> str:
     variable = CACHES[files.product.mission].variable
     if root is not None:
-        return f"Give a folder that holds {CACHES[files.product.mission].subfolder}/ with them."
+        return (
+            "Simulated labels read the files of their own world alone: build it anew, or keep the "
+            "labels beside them."
+        )
     if files.offline:
         return f"Run without --offline to download, or set {variable} to the folder that has them."
     mirror = CACHES[files.product.mission].mirror_variable

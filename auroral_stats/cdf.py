@@ -76,7 +76,8 @@ def _explained(path: Path) -> Iterator[None]:
     except PermissionError as error:
         raise ArchiveError(f"{path} cannot be read: permission denied.") from error
     except Exception as error:  # a damaged file can make cdflib raise anything
-        reason = str(error).strip() or type(error).__name__
+        # cdflib names the file as well, and once is enough.
+        reason = str(error).strip().removeprefix(str(path)).strip(" :") or type(error).__name__
         raise ArchiveError(f"{path} cannot be read as a CDF: {reason}. {_REMEDY}") from error
 
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
-from auroral_stats.errors import ArchiveError
+from auroral_stats.errors import ArchiveError, DataError
 from auroral_stats.pyspedas_import import pyspedas_module
 from auroral_stats.staging import staging_folder
 from auroral_stats.transfers import Limits, NotFetched, Server, connected, get
@@ -273,6 +273,8 @@ def _fault(staged: Path, name: str, check: Callable[[Path], None]) -> str:
     """Return what is wrong with a file that arrived; empty if it is sound."""
     try:
         check(staged)
+    except DataError as error:
+        return f"{name}: {error}"
     except ArchiveError:
         with staged.open("rb") as file:
             page = file.read(512).lstrip().startswith(b"<")
@@ -283,6 +285,6 @@ def _fault(staged: Path, name: str, check: Callable[[Path], None]) -> str:
 def _unwritable(folder: Path, error: OSError, name: str = "") -> ArchiveError:
     return ArchiveError(
         f"the cache {folder} cannot be written{f' ({name})' if name else ''}: "
-        f"{error.strerror or error}. Free space there, set SPEDAS_DATA_DIR to a folder that you "
-        "can write, or run with --offline to use what is there."
+        f"{error.strerror or error}. Free space there, or set SPEDAS_DATA_DIR to a folder that "
+        "you can write."
     )

@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 
 from auroral_stats.archive import ArchiveFiles, file_period, find_files, nothing_found, of_station
 from auroral_stats.downloads import Progress
-from auroral_stats.errors import ArchiveError, DataError, UsageError
+from auroral_stats.errors import ArchiveError, UsageError
 from auroral_stats.gmag_cdf import read_gmag
 from auroral_stats.gmag_day import day_means
 from auroral_stats.periods import interval_starts, merge_periods
 from auroral_stats.pi2 import pi2_power
-from auroral_stats.provenance import is_simulated, simulated_attr
+from auroral_stats.provenance import check_kind, simulated_attr
 
 __all__ = ["COMPONENTS", "load_magnetometer"]
 
@@ -178,7 +178,7 @@ def _add_station(
         seconds, values, attributes = read_gmag(
             path, code, coordinates=coordinates, declination=declination
         )
-        _check_kind(path, attributes, simulated=simulated)
+        check_kind(path, attributes, simulated=simulated)
         day = file_period(files.product, path.name)[0].astype("datetime64[D]")
         result = day_means(seconds - float(day.astype("datetime64[s]").astype(np.int64)), values)
         cadences[round(result.step_seconds, 3)] += 1
@@ -203,20 +203,6 @@ def _add_station(
     loaded.missing += files.missing
     loaded.problems |= dict.fromkeys(files.problems)
     loaded.folder = files.folder
-
-
-def _check_kind(path: Path, attributes: Mapping[str, Any], *, simulated: bool) -> None:
-    """Refuse simulated files among real ones, or the reverse."""
-    if is_simulated(attributes) and not simulated:
-        raise DataError(
-            f"{path} is simulated and lies in a cache of real data. Move it away; a simulated "
-            "world is given explicitly."
-        )
-    if simulated and not is_simulated(attributes):
-        raise DataError(
-            f"{path} is not marked as simulated and lies in a simulated world. Use the pyspedas "
-            "cache for real data."
-        )
 
 
 def _dataset(loaded: _Loaded, codes: Sequence[str], root: Path | str | None) -> xr.Dataset:

@@ -214,7 +214,7 @@ class _Notes:
             for site in sites
             if not paired[site]
         }
-        self.odd: list[str] = []
+        self.odd = [text for site, code in paired.items() if (text := _elsewhere(site, code))]
         self.files: list[str] = []
 
     def take(self, station: str, part: xr.Dataset, field: NDArray[np.float32]) -> bool:
@@ -233,7 +233,9 @@ class _Notes:
             self.odd.append(
                 f"{station}: {len(missing)} of {len(missing) + len(files)} daily files are missing"
             )
-        self.odd += [f"{text} values taken out as spikes" for text in part.attrs["spikes_removed"]]
+        for text in part.attrs["spikes_removed"]:
+            code, count = text.split()
+            self.odd.append(f"{code}: {count} values taken out as spikes")
         h, d = (float(value) for value in finite_median(field[:, :2].T.astype(np.float64)))
         angle = float(np.degrees(np.arctan2(d, h)))
         if np.hypot(h, d) > 1000.0 and abs(angle) > _ODD_ANGLE:
@@ -259,6 +261,23 @@ def _alternate(site: str, station: str) -> str:
     if not other or other == station:
         return ""
     return f" ({other} stands at the same place: --mag-station {site}={other})"
+
+
+def _elsewhere(site: str, station: str) -> str:
+    """Return a remark where the caller names a station that the table of sites does not."""
+    table = load_sites()
+    known = site in table.index
+    if not station or (known and station in set(table.loc[site, ["gmag", "gmag_alternate"]])):
+        return ""
+    if not known or station not in table.index:
+        return f"{site}: magnetometer {station} was named; how far away it stands is not known here"
+    here, there = (
+        np.radians(table.loc[code, ["latitude", "longitude"]].to_numpy(dtype=np.float64))
+        for code in (site, station)
+    )
+    half = np.sin((there - here) / 2) ** 2
+    km = 2 * 6371.2 * np.arcsin(np.sqrt(half[0] + np.cos(here[0]) * np.cos(there[0]) * half[1]))
+    return f"{site}: magnetometer {station} was named, which stands {km:.0f} km away"
 
 
 def _frame_periods(time: NDArray[np.datetime64], margin: np.timedelta64) -> tuple[Period, ...]:

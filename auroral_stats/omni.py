@@ -23,7 +23,7 @@ from auroral_stats.errors import ArchiveError, DataError, UsageError
 from auroral_stats.omni_values import kp_thirds, missing_to_nan
 from auroral_stats.omni_variables import OMNI_VARIABLES, Cadence, OmniVariable, omni_variables
 from auroral_stats.periods import Period, interval_starts, merge_periods
-from auroral_stats.provenance import is_simulated, simulated_attr
+from auroral_stats.provenance import check_kind, simulated_attr
 
 __all__ = [
     "CADENCE_MINUTES",
@@ -200,16 +200,7 @@ def _check_kind(path: Path, product: Product, attrs: dict[str, Any], *, simulate
             f"{path} is HRO2 by its global attributes, and HRO and HRO2 are never mixed. "
             "Delete it and run again without --offline to fetch the HRO file."
         )
-    if is_simulated(attrs) and not simulated:
-        raise DataError(
-            f"{path} is simulated and lies in a cache of real data. Move it away; a simulated "
-            "world is given explicitly."
-        )
-    if simulated and not is_simulated(attrs):
-        raise DataError(
-            f"{path} is not marked as simulated and lies in a simulated world. Use the pyspedas "
-            "cache for real data."
-        )
+    check_kind(path, attrs, simulated=simulated)
 
 
 def _name_in_file(

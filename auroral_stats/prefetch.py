@@ -140,6 +140,8 @@ def prefetch(
     GFZ Kp 0 ('comes with the package',)
     """
     ((first, last),) = merge_periods(start, end)
+    if first > np.datetime64("now"):
+        raise UsageError(f"--start {start}: expected a time that has passed.")
     kinds = _names(what, "what", KINDS)
     unknown = sorted(set(mirrors or {}) - set(KINDS))
     if unknown:
@@ -187,7 +189,7 @@ def _names(given: str | Sequence[str], argument: str, known: Sequence[str]) -> l
     wrong = [name for name in names if name not in known]
     if wrong or not names:
         raise UsageError(
-            f"{argument} is {wrong[0] if wrong else given!r}; expected one or more of "
+            f"--{argument} {wrong[0] if wrong else given}: expected one or more of "
             f"{', '.join(known)}."
         )
     return names

@@ -12,12 +12,14 @@ import platform
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 from auroral_stats._version import __version__
 from auroral_stats.errors import DataError
 
 __all__ = [
+    "check_kind",
     "combine_simulated",
     "describe",
     "fingerprint",
@@ -109,11 +111,38 @@ def combine_simulated(flags: Mapping[str, bool]) -> bool:
     real = sorted(name for name, flag in flags.items() if not flag)
     if simulated and real:
         raise DataError(
-            f"simulated and real inputs cannot be mixed: {', '.join(simulated)} "
-            f"{'is' if len(simulated) == 1 else 'are'} simulated, {', '.join(real)} "
-            f"{'is' if len(real) == 1 else 'are'} not. Use inputs of one kind."
+            f"simulated and real inputs cannot be mixed: simulated {', '.join(simulated)}, real "
+            f"{', '.join(real)}. Use inputs of one kind."
         )
     return bool(simulated)
+
+
+def check_kind(path: Path, attrs: Mapping[str, Any], *, simulated: bool) -> None:
+    """Refuse a simulated file among real ones, or the reverse.
+
+    Parameters
+    ----------
+    path : Path
+    attrs : mapping
+        Global attributes of the file.
+    simulated : bool
+        Which kind is expected.
+
+    Raises
+    ------
+    DataError
+        If it is of the other kind.
+    """
+    if is_simulated(attrs) and not simulated:
+        raise DataError(
+            f"{path} is simulated and lies in a cache of real data. Move it away, or let "
+            "SPEDAS_DATA_DIR name another folder; simulated labels find their own files."
+        )
+    if simulated and not is_simulated(attrs):
+        raise DataError(
+            f"{path} is not marked as simulated and lies in a simulated world. Use the pyspedas "
+            "cache for real data."
+        )
 
 
 def fingerprint(parts: Iterable[bytes]) -> str:

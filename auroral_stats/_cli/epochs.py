@@ -105,9 +105,9 @@ def epochs(
         int,
         typer.Option(
             metavar="N",
-            help="Sets of random epochs for the band: each onset is matched by random minutes of "
-            "its site, magnetic hour and month. Where the mean leaves the band it differs from "
-            "what such hours are like anyway; 0 for no band.",
+            help="Sets of random epochs for the band: the onsets of a night are moved together "
+            "into another night of the month, to minutes of their sites and magnetic hours. Where "
+            "the mean leaves the band it differs from what such hours are like anyway; 0 for none.",
         ),
     ] = 500,
     seed: Annotated[int, typer.Option(min=0, help="Of the random epochs.")] = 0,

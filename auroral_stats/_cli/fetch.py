@@ -42,8 +42,10 @@ def fetch(
     again. What could not be had is named, and the exit status is then 1.
     """
     from auroral_stats.downloads import Limits
+    from auroral_stats.joined import check_times
     from auroral_stats.prefetch import prefetch
 
+    check_times(start, end)
     kinds = items("--what", what) or []
     cadences = items("--omni", omni) or []
     codes = site_codes(sites)

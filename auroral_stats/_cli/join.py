@@ -45,6 +45,7 @@ def join(
     power are in the file too: geoeffectiveness and epochs need them.
     """
     from auroral_stats.joined import check_joined_name, check_times, save_joined
+    from auroral_stats.provenance import is_simulated
 
     codes = site_codes(sites)
     stations = mag_stations(mag_station)
@@ -61,9 +62,13 @@ def join(
         report("Writing")
         path = save_joined(data, out)
     terminal = console()
+    count = data.sizes["site"]
+    flag = "  SIMULATED DATA" if is_simulated(data.attrs) else ""
     terminal.print(
-        f"{path}: {data.sizes['time']:,} minutes with frames at {data.sizes['site']} sites",
+        f"{path}: {data.sizes['time']:,} minutes with frames at {count} "
+        f"site{'' if count == 1 else 's'}{', with magnetometers' if 'mag' in data else ''}{flag}",
         markup=False,
+        soft_wrap=True,
     )
     if "missing_drivers" in data.attrs:
         terminal.print(f"without {data.attrs['missing_drivers']}", markup=False, soft_wrap=True)

@@ -16,11 +16,11 @@ simulated. Beside it stands what the analysis should find.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import sys
-import tempfile
 import threading
 from collections.abc import Callable
 from concurrent.futures import CancelledError, ThreadPoolExecutor
@@ -47,6 +47,7 @@ from auroral_stats.simulation.season import (
 )
 from auroral_stats.simulation.solar_wind import gap_mask
 from auroral_stats.simulation.truth import truth_tables
+from auroral_stats.staging import staging_folder
 
 __all__ = ["DEMO_VARIABLE", "DemoWorld", "build_demo", "default_demo_root"]
 
@@ -119,7 +120,9 @@ def default_demo_root(seed: int = 0) -> Path:
     given = os.environ.get(DEMO_VARIABLE)
     if given:
         return Path(given).expanduser().absolute()
-    cache = os.environ.get("XDG_CACHE_HOME")
+    cache = os.environ.get("XDG_CACHE_HOME", "")
+    if not Path(cache).is_absolute():
+        cache = ""  # as the specification of these folders has it
     if not cache and sys.platform == "win32":
         cache = os.environ.get("LOCALAPPDATA")
     elif not cache and sys.platform == "darwin":
@@ -172,39 +175,45 @@ def build_demo(
     kind = {"seed": seed, "version": __version__, "plan": json.loads(json.dumps(asdict(plan)))}
     if _is_there(root, kind):
         return DemoWorld.at(root)
+    if root.is_mount():
+        raise UsageError(
+            f"{root}: is where a file system is mounted, and a folder that is built elsewhere "
+            "cannot take its place; name a folder below it."
+        )
     say = progress or (lambda _: None)
     try:
-        root.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=root.parent, prefix=f".{root.name}-") as folder:
-            staged = Path(folder) / root.name
+        with staging_folder(root.parent) as folder:
+            staged = folder / root.name
             staged.mkdir()
             _build(DemoWorld.at(staged), seed, plan, say)
             marker = {"simulated": True, **kind, "digest": _digest(staged)}
             (staged / _MARKER).write_text(json.dumps(marker, indent=1) + "\n", encoding="utf-8")
-            if root.is_dir():
-                root.rmdir()
             try:
+                if root.is_dir():
+                    root.rmdir()
                 staged.replace(root)
             except OSError:
                 # Another program may have built the same world in the meantime.
                 if not _is_there(root, kind):
                     raise
     except (OSError, AuroralStatsError) as error:
-        reason = _system_reason(error)
-        if reason is None:
+        cause = _system_error(error)
+        if cause is None:
             raise
+        full = cause.errno in {errno.ENOSPC, errno.EDQUOT}
         raise ArchiveError(
-            f"{root}: the demo world cannot be written ({reason}); nothing was left behind. It "
-            "needs some 200 MB: make room, or choose another folder."
+            f"{root}: the demo world cannot be written ({cause.strerror}); nothing was left behind. "
+            f"{'It needs some 200 MB: make room, or c' if full else 'C'}hoose another folder "
+            f"(demo --out, or the environment variable {DEMO_VARIABLE})."
         ) from error
     return DemoWorld.at(root)
 
 
-def _system_reason(error: BaseException | None) -> str | None:
-    """Return what the system said, if it is behind an error."""
+def _system_error(error: BaseException | None) -> OSError | None:
+    """Return the error of the system that is behind an error, if there is one."""
     while error is not None:
         if isinstance(error, OSError) and error.strerror:
-            return error.strerror
+            return error
         error = error.__cause__
     return None
 

@@ -321,8 +321,8 @@ def test_simulated_and_real_never_mix(sample, real_labels, cache, tmp_path, caps
     assert run("occurrence", "--by", "Bz", *arguments) == 1
     file = next((tmp_path / "spedas").rglob("*.cdf"))
     assert error_of(capsys) == (
-        f"error: {file} is simulated and lies in a cache of real data. Move it away; a simulated "
-        "world is given explicitly."
+        f"error: {file} is simulated and lies in a cache of real data. Move it away, or let "
+        "SPEDAS_DATA_DIR name another folder; simulated labels find their own files."
     )
     store = tmp_path / "alone"
     stamp = np.datetime64("2014-03-10T06:00", "ms") + np.arange(9) * np.timedelta64(60_000, "ms")

@@ -154,14 +154,15 @@ def test_fetch_says_what_is_there(tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--what", "moon"], "what is 'moon'; expected one or more of omni, gmag, kp"),
+        (["--what", "moon"], "--what moon: expected one or more of omni, gmag, kp"),
         (["--what", ""], "--what is empty"),
-        (["--omni", "2min"], "omni is '2min'; expected one or more of 1min, 5min, hourly"),
+        (["--omni", "2min"], "--omni 2min: expected one or more of 1min, 5min, hourly"),
         (["--sites", "xyz", "--what", "gmag"], "xyz"),
         (["--mirror", "omni"], "--mirror omni: expected KIND=URL"),
         (["--mirror", "omni=ftp://x"], "expected an address that begins with http"),
         (["--mirror", "dst=http://x"], "a mirror is given for 'dst'; expected omni, gmag, kp"),
-        (["--end", "2014-02-01"], "2014-02-01"),
+        (["--end", "2014-02-01"], "end (2014-02-01) is not after start (2014-03-01)"),
+        (["--start", "2200-01-01", "--end", "2200-02-01"], "expected a time that has passed"),
     ],
 )
 def test_fetch_refuses_what_it_cannot_read(words, message, capsys):

@@ -161,9 +161,9 @@ def test_a_site_without_a_magnetometer_is_said(tmp_path, monkeypatch, mirrors):
 @pytest.mark.parametrize(
     ("wrong", "reason"),
     [
-        ({"what": "omni,gmags"}, "what is 'gmags'; expected one or more of omni, gmag, kp"),
-        ({"what": ""}, "what is ''"),
-        ({"omni": "10min"}, "omni is '10min'; expected one or more of 1min, 5min, hourly"),
+        ({"what": "omni,gmags"}, "--what gmags: expected one or more of omni, gmag, kp"),
+        ({"what": ""}, "--what : expected"),
+        ({"omni": "10min"}, "--omni 10min: expected one or more of 1min, 5min, hourly"),
         ({"sites": "gil"}, "unknown site 'gil'"),
         ({"mirrors": {"themis": "http://127.0.0.1/"}}, "a mirror is given for 'themis'"),
         ({"mirrors": {"gmag": "/data"}}, "expected an address"),
@@ -182,3 +182,24 @@ def test_a_cache_that_cannot_be_written_is_an_error(cache, mirrors):
     cache.write_text("a file where the cache should be")
     with pytest.raises(ArchiveError, match="cannot be written"):
         prefetch("2014-03-01", "2014-03-03", what="omni", omni="5min", mirrors=mirrors)
+
+
+def test_a_server_of_simulated_files_is_refused(cache, tmp_path):
+    """A mirror may be pointed at a demo world by mistake: nothing of it comes into the cache."""
+    times = np.arange("2014-02-01", "2014-04-01", np.timedelta64(5, "m"), "datetime64[m]")
+    write_omni_hro({"time": times}, tmp_path / "world", "5min", simulated=True)
+    handler = functools.partial(Quiet, directory=str(tmp_path / "world"))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        (omni,) = prefetch(
+            "2014-03-05",
+            "2014-03-06",
+            what="omni",
+            omni="5min",
+            mirrors={"omni": f"http://127.0.0.1:{server.server_address[1]}/omni"},
+            limits=QUICK,
+        )
+        server.shutdown()
+    assert (omni.files, omni.downloaded) == (0, 0)
+    assert "the server sent simulated data; expected observations" in omni.why[0]
+    assert list(cache.rglob("*.cdf")) == []

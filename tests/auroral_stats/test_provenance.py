@@ -43,7 +43,7 @@ def test_unclear_flag_is_refused():
 def test_no_mixture():
     assert combine_simulated({}) is False
     assert combine_simulated({"a": True, "b": True}) is True
-    with pytest.raises(DataError, match="OMNI is simulated, the labels is not"):
+    with pytest.raises(DataError, match="simulated OMNI, real the labels"):
         combine_simulated({"the labels": False, "OMNI": True})
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -20,6 +21,7 @@ from auroral_stats.join import join
 from auroral_stats.labels import USABLE, iter_partitions, read_partition, validate_labels
 from auroral_stats.occurrence import occurrence
 from auroral_stats.omni import load_omni
+from auroral_stats.simulation import demo
 from auroral_stats.simulation.demo import DEMO_VARIABLE, DemoWorld, build_demo, default_demo_root
 from auroral_stats.simulation.demo_plan import DemoPlan, calendar_of, stream
 from auroral_stats.simulation.season import simulate_season, site_forms, station_field
@@ -256,6 +258,42 @@ def test_an_empty_folder_is_filled(plan, tmp_path):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows sets no limit on files")
+def test_another_run_may_finish_first(world, plan, tmp_path, monkeypatch):
+    """Whoever comes second uses what is there."""
+    root = tmp_path / "both"
+    build = demo._build
+
+    def overtaken(*arguments):
+        build(*arguments)
+        shutil.copytree(world.root, root)
+
+    monkeypatch.setattr(demo, "_build", overtaken)
+    assert build_demo(root, plan=plan).labels == root / "labels"
+    assert [path.name for path in tmp_path.iterdir()] == ["both"]
+
+
+def test_what_a_killed_run_left_is_removed(plan, tmp_path):
+    code = (
+        "import os, signal, sys\n"
+        "from auroral_stats.simulation import demo\n"
+        "demo._build = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "demo.build_demo(sys.argv[1])\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", code, str(tmp_path / "world")], check=False)
+    assert killed.returncode == -9
+    assert len(list(tmp_path.iterdir())) == 1
+    build_demo(tmp_path / "world", plan=plan)
+    assert [path.name for path in tmp_path.iterdir()] == ["world"]
+
+
+def test_a_mount_point_is_refused_before_anything_is_built(monkeypatch):
+    monkeypatch.setattr(demo, "_build", lambda *_: pytest.fail("built"))
+    mount = next(path for path in map(Path, ("/dev/shm", "/run", "/proc")) if path.is_mount())
+    monkeypatch.setattr(demo, "_is_there", lambda *_: False)
+    with pytest.raises(UsageError, match="is where a file system is mounted"):
+        build_demo(mount)
+
+
 def test_a_disk_that_is_full_leaves_nothing(tmp_path):
     """A limit on the size of files stands in for a full disk: the same errors, from the system.
 
