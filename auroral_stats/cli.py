@@ -27,7 +27,7 @@ __all__ = ["app", "main"]
 
 app = typer.Typer(
     name="auroral_stats",
-    help="Occurrence of auroral forms, from all-sky camera labels and the solar wind.",
+    help="Occurrence and geoeffectiveness of auroral forms, from all-sky camera labels.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -73,7 +73,7 @@ def _options(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Occurrence of auroral forms, from all-sky camera labels and the solar wind."""
+    """Occurrence and geoeffectiveness of auroral forms, from all-sky camera labels."""
 
 
 def _spread(arguments: Sequence[str], options: set[str]) -> list[str]:
