@@ -37,7 +37,7 @@ __all__ = [
 
 Array = NDArray[np.float64]
 
-#: Averages end so many minutes before the run starts ...
+#: Averages end so many minutes before the run starts, or earlier ...
 BEFORE_LAG = 10
 #: ... and are over so many minutes: [t0 - 40, t0 - 10].
 BEFORE_WINDOW = 30
@@ -220,14 +220,15 @@ def driver_before(data: xr.Dataset, driver: Driver, start: NDArray[np.datetime64
     Returns
     -------
     ndarray, (n,)
-        Mean of the intervals that start in (t0 - 40, t0 - 10] min. Intervals longer than 10 min
-        (hourly data, Kp) would reach into the run: for those it is the last one that has ended
-        when the run starts.
+        Mean of the last intervals of 30 min together that have ended 10 min before the run
+        starts: of 1-min data those within [t0 - 40, t0 - 10]. Of intervals longer than 10 min
+        (hourly data, Kp) it is the last one that has ended 10 min before.
     """
     dimension = str(data[driver.inputs[0]].dims[0])
     cadence = int(data[dimension].attrs["cadence_minutes"])
     fits = cadence <= BEFORE_LAG and BEFORE_WINDOW % cadence == 0
-    lag, window = (BEFORE_LAG, BEFORE_WINDOW) if fits else (max(cadence, BEFORE_LAG), 0)
+    # Times are starts of intervals: one that starts a cadence earlier has ended by t0 - 10.
+    lag, window = cadence + BEFORE_LAG, BEFORE_WINDOW if fits else 0
     held = [name for name in driver.inputs if data[name].dims == (dimension,)]
     at = data[held].drop_vars([n for n in data[held].coords if n != dimension])
     at = at.assign_coords(time=("time", start.astype("datetime64[ns]")))
@@ -242,7 +243,7 @@ def _disturbance_before(data: xr.Dataset, minutes: SiteMinutes, baseline: str) -
         rows = np.flatnonzero(minutes.site == site)
         values = measure_at(data, MEASURES["dB"], int(site), baseline=baseline)
         start, of_row = np.unique(minutes.run_start[rows], return_inverse=True)
-        before = lagged(values, times, start, cadence=1, lag=BEFORE_LAG, window=BEFORE_WINDOW)
+        before = lagged(values, times, start, cadence=1, lag=1 + BEFORE_LAG, window=BEFORE_WINDOW)
         result[rows] = before[of_row]
     return result
 

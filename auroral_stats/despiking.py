@@ -9,9 +9,14 @@ from numpy.typing import NDArray
 
 from auroral_stats.errors import UsageError
 
-__all__ = ["despike"]
+__all__ = ["MOST_JUMPS", "despike"]
 
 Values = NDArray[Any]
+
+#: A component in which more than this share of the steps are sudden jumps is noise.
+MOST_JUMPS = 0.01
+#: So many jumps are looked at in any case, so that a short series may have a spike.
+_FEW_JUMPS = 100
 
 
 def despike(
@@ -32,6 +37,10 @@ def despike(
     less than a third of its height. A jump is sudden if successive samples differ by more than
     ``jump`` and by more than ``rate`` times the cadence. So the onset of a substorm stays (it does
     not come back within two minutes) and a train of Pi2 stays (it swings, but does not jump).
+
+    Where more than 1 % of the steps of a component (and more than 100 of them) are sudden, it has
+    no level to come back to: all of it is taken out. A station that is noise must not stand as
+    data, and the time that the search takes is bounded.
 
     Parameters
     ----------
@@ -125,6 +134,8 @@ def _spikes(x: Values, sudden: float, longest_run: int) -> NDArray[np.intp]:
     x = x[place].astype(np.float64)
     step = np.diff(x)
     edges = np.flatnonzero((np.abs(step) > sudden) & (np.diff(place) <= longest_run))
+    if edges.size > max(MOST_JUMPS * x.size, _FEW_JUMPS):
+        return place
     found: list[NDArray[np.intp]] = []
     done = -1
     for number, edge in enumerate(edges):

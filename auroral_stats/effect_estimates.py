@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from auroral_stats.covariates import Covariate
 from auroral_stats.distributions import (
     cliffs_delta,
     cliffs_delta_scores,
@@ -205,18 +206,32 @@ def _support(
 def _balance(
     sample: EffectSample, rows: NDArray[np.int64], treated: NDArray[np.bool_], weights: Array
 ) -> dict[str, Any]:
-    """Return the standardised mean difference of each covariate before and after matching."""
-    found = np.array(
-        [
+    """Return the standardised mean difference of each covariate before and after matching.
+
+    Those that were not matched on are kept apart: they are shown, and decide nothing.
+    """
+
+    def differences(
+        items: Sequence[Covariate], columns: Sequence[NDArray[np.generic]]
+    ) -> NDArray[np.float64]:
+        return np.array(
             [
-                standardised_difference(values[rows], treated, weight, item.kind)
-                for item, values in zip(sample.covariates, sample.values, strict=True)
+                [
+                    standardised_difference(values[rows], treated, weight, item.kind)
+                    for item, values in zip(items, columns, strict=True)
+                ]
+                for weight in (np.ones(rows.size), weights)
             ]
-            for weight in (np.ones(rows.size), weights)
-        ]
-    )
+        )
+
+    found = differences(sample.covariates, sample.values)
     largest = np.nanmax(np.abs(found[1])) if np.isfinite(found[1]).any() else np.nan
-    return {"balance": (("when", "covariate"), found), "largest_smd": ((), float(largest))}
+    return {
+        "balance": (("when", "covariate"), found),
+        "largest_smd": ((), float(largest)),
+        "shown_balance": (("when", "shown"), differences(sample.shown, sample.shown_values)),
+        "shown": ("shown", np.array([item.name for item in sample.shown], dtype=str)),
+    }
 
 
 def by_baseline(

@@ -15,7 +15,7 @@ from auroral_stats.errors import DataError, UsageError
 from auroral_stats.labels import CLASSES, USABLE
 from auroral_stats.nights import moonlit
 
-__all__ = ["MAX_GAP", "NO_FORM", "forms", "runs"]
+__all__ = ["MAX_GAP", "NO_FORM", "forms", "recurring", "runs"]
 
 #: Stands where a minute has no usable frame, or is not dark.
 NO_FORM = -1
@@ -64,6 +64,48 @@ def runs(
     first = np.flatnonzero(new)
     of_run = np.cumsum(new) - 1
     return number[first][of_run].astype("datetime64[m]"), after_other[first][of_run]
+
+
+def recurring(
+    minutes: NDArray[np.datetime64],
+    form: NDArray[np.integer],
+    start: NDArray[np.datetime64],
+    *,
+    lag: int,
+    window: int,
+) -> NDArray[np.bool_]:
+    """Return whether the form of each minute had been there shortly before its run, too.
+
+    Parameters
+    ----------
+    minutes : ndarray of datetime64, (n,)
+        Minutes with a form at one site, increasing.
+    form : ndarray of int, (n,)
+    start : ndarray of datetime64, (n,)
+        First minute of the run of each, t0, from :func:`runs`.
+    lag, window : int
+        Looked at are the minutes within [t0 - lag - window, t0 - lag].
+
+    Returns
+    -------
+    ndarray of bool, (n,)
+
+    Examples
+    --------
+    >>> minutes = np.datetime64("2014-03-10T06:00") + np.arange(4)
+    >>> form = np.array([0, 1, 0, 1])
+    >>> recurring(minutes, form, runs(minutes, form)[0], lag=0, window=2).tolist()
+    [False, False, True, True]
+    """
+    number, first = (t.astype("datetime64[m]").astype(np.int64) for t in (minutes, start))
+    found = np.zeros(number.size, dtype=bool)
+    for kind in np.unique(form):
+        of_kind = form == kind
+        low, high = (
+            np.searchsorted(number[of_kind], first[of_kind] - back) for back in (lag + window, lag)
+        )
+        found[of_kind] = high > low
+    return found
 
 
 def forms(

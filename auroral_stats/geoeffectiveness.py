@@ -19,11 +19,11 @@ import xarray as xr
 from auroral_stats.covariates import COVARIATES, Covariate, find_covariate, require_inputs
 from auroral_stats.drivers import DRIVERS, find_driver
 from auroral_stats.effect_estimates import MIN_SHARE, by_baseline, curve_grid, gated, of_label
-from auroral_stats.effect_sample import effect_sample, forms_used, measure_values
-from auroral_stats.errors import DataError, UsageError
+from auroral_stats.effect_sample import EffectSample, effect_sample, forms_used
+from auroral_stats.errors import UsageError
 from auroral_stats.forms import MAX_GAP
 from auroral_stats.gate import Gate
-from auroral_stats.labels import AURORAL, USABLE
+from auroral_stats.labels import AURORAL, CLASSES, USABLE
 from auroral_stats.measures import Measure, find_measure, require_magnetometer
 from auroral_stats.provenance import describe, is_simulated
 from auroral_stats.strata import require_strata
@@ -115,9 +115,14 @@ def geoeffectiveness(
         "overlap population" where that is below 0.8; ``strata``; ``nights``,
         ``effective_nights``, ``winters``, ``sites``, ``hours`` of the matched class minutes (of
         nights the arm with fewer); ``start_seen``, the share of class minutes whose run began
-        under the eyes of the camera; ``largest_smd`` after matching.
+        under the eyes of the camera; ``recurring``, the share of class minutes whose class was
+        also there within [t0 - 40, t0 - 10] min, t0 the start of the run; ``largest_smd`` after
+        matching.
 
-        ``balance(when, covariate, label)``: standardised mean difference before and after.
+        ``balance(when, covariate, label)``: standardised mean difference before and after. The
+        coordinate ``matched(covariate)`` says what was matched on; ``dB_before`` and
+        ``AE_before``, where at hand, stand there in any case. What was not matched on is in
+        neither ``largest_smd`` nor the reasons.
         ``curve(x, label)``, ``control_curve`` and ``crude_control_curve``: exceedance over a fine
         grid of X. ``baseline_risk_ratio(baseline, threshold, label)`` with limits, where the
         measure depends on the baseline.
@@ -136,20 +141,16 @@ def geoeffectiveness(
     _check_numbers(chosen, forward, quantiles, interval)
     require_magnetometer(data, chosen, baseline)
     require_inputs(data, covariates)
-    sample = effect_sample(
+    sample, x = effect_sample(
         data,
         covariates,
+        chosen,
         baseline=baseline,
+        forward=forward,
         options={"max_sun_elevation": max_sun_elevation, "moon": moon, "max_gap": max_gap},
         quantiles=quantiles,
         wanted=forms_used(wanted, control),
     )
-    x = measure_values(data, chosen, sample, baseline, forward)
-    if not np.isfinite(x).any():
-        raise DataError(
-            f"no minute with a form has a value of {chosen.name}: the magnetometers joined to the "
-            "sites have no data then. Choose other times or sites, or join again with --mag."
-        )
     grid = curve_grid(x)
     parts = [
         of_label(sample, x, name, control, limits, grid, interval == "climatological")
@@ -157,12 +158,13 @@ def geoeffectiveness(
     ]
     require_strata(sum(int(part["strata"]) for part in parts), [c.name for c in sample.covariates])
     result = xr.concat(parts, dim="label").assign_coords(label=list(wanted))
-    result = result.transpose("threshold", "label", "when", "covariate", "x")
+    result = result.transpose("threshold", "label", "when", "covariate", "x", ...)
     if chosen.uses_baseline:
         result = result.merge(
             by_baseline(data, chosen, sample, wanted, control, limits, forward, interval),
         )
     result = gated(result, gate or Gate(), pooled=np.unique(sample.minutes.site).size > 1)
+    result = _with_shown(result.assign(recurring=("label", _recurring(sample, wanted))))
     result = _with_units(result, chosen)
     result.attrs = describe(
         _title(chosen, control, mediator),
@@ -190,10 +192,9 @@ def geoeffectiveness(
         measure_units=chosen.units,
         cadence="1 min means",
         baseline=baseline if chosen.uses_baseline else None,
-        lag=(
-            "X at minute m" if not forward else f"X is the maximum over m to m + {forward - 1} min"
-        ),
+        lag=chosen.minutes_read(forward),
         covariates_end="10 min before the run of the form starts",
+        threshold_note=chosen.highest_note if limits[-1] > chosen.highest_usual else None,
         mediator=mediator,
         statement=(
             "An association: minutes of a form against minutes of the control that share "
@@ -285,6 +286,23 @@ def _check_numbers(measure: Measure, forward: int, quantiles: int, interval: str
             f"--forward {forward} with {measure.name}, which looks {measure.looks_forward} min "
             "ahead by itself; leave --forward out."
         )
+
+
+def _recurring(sample: EffectSample, labels: Sequence[str]) -> list[float]:
+    """Return the share of the minutes of each class before whose run the class had been there."""
+    of_class = [sample.recurring[sample.form == CLASSES.index(name)] for name in labels]
+    return [float(found.mean()) if found.size else float("nan") for found in of_class]
+
+
+def _with_shown(result: xr.Dataset) -> xr.Dataset:
+    """Set the covariates that were not matched on beside those that were."""
+    beside = result["shown_balance"].rename(shown="covariate")
+    balance = xr.concat([result["balance"], beside], dim="covariate")
+    matched = np.arange(balance.sizes["covariate"]) < result.sizes["covariate"]
+    rest = result.drop_vars(["balance", "shown_balance", "shown", "covariate"])
+    return rest.assign(balance=balance.transpose("when", "covariate", "label")).assign_coords(
+        matched=("covariate", matched)
+    )
 
 
 def _title(measure: Measure, control: str, mediator: str | None) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from auroral_stats.disturbance import bay_depth, dbdt, horizontal, positive_bay
+from auroral_stats.disturbance import bay_depth, dbdt, horizontal, least_count, positive_bay
 from auroral_stats.errors import DataError, UsageError
 from auroral_stats.registry import find_named
 
@@ -78,10 +78,14 @@ class Measure:
         Default thresholds, in ``units``.
     uses_baseline : bool
         Whether the value depends on the baseline that was removed.
-    looks_forward : int
-        Minutes after m that the value at m takes in.
+    looks_back, looks_forward : int
+        Minutes before and after m that the value at m takes in.
     source : str
         Where definition and thresholds come from.
+    highest_usual : float
+        Thresholds above it belong to data of another cadence; infinite where there is no such.
+    highest_note : str
+        What to say of them.
     """
 
     name: str
@@ -90,13 +94,38 @@ class Measure:
     compute: Callable[[StationMinutes], Array]
     thresholds: tuple[float, ...]
     uses_baseline: bool
+    looks_back: int = 0
     looks_forward: int = 0
     source: str = ""
+    highest_usual: float = float("inf")
+    highest_note: str = ""
 
     @property
     def label(self) -> str:
         """Axis label: the long name with its unit."""
         return f"{self.long_name} ({self.units})"
+
+    def minutes_read(self, forward: int = 0) -> str:
+        """Say which minutes the value at minute m takes in.
+
+        Parameters
+        ----------
+        forward : int
+            Minutes over which the maximum is taken, from m on; 0 for the value at m.
+
+        Examples
+        --------
+        >>> find_measure("bay").minutes_read()
+        'X at minute m, read from m - 10 to m + 29 min'
+        """
+        first = f"m - {self.looks_back}" if self.looks_back else "m"
+        if forward:
+            most = f"X is the maximum over m to m + {forward - 1} min"
+            return f"{most}, read from {first} on" if self.looks_back else most
+        if not self.looks_back and not self.looks_forward:
+            return "X at minute m"
+        last = f"m + {self.looks_forward}" if self.looks_forward else "m"
+        return f"X at minute m, read from {first} to {last} min"
 
 
 def _dbdt(series: StationMinutes) -> Array:
@@ -108,11 +137,13 @@ def _horizontal(series: StationMinutes) -> Array:
 
 
 def _bay(series: StationMinutes) -> Array:
-    return -np.asarray(bay_depth(series.dh), dtype=np.float64)
+    # From the field itself: the difference of two minutes needs no baseline, and the seams of one
+    # (midnight, for that of the day) would pass for bays.
+    return -np.asarray(bay_depth(series.h), dtype=np.float64)
 
 
 def _positive_bay(series: StationMinutes) -> Array:
-    return np.asarray(positive_bay(series.dh), dtype=np.float64)
+    return np.asarray(positive_bay(series.h), dtype=np.float64)
 
 
 def _pi2(series: StationMinutes) -> Array:
@@ -127,7 +158,13 @@ _DECLARED = (
         _dbdt,
         (0.3, 0.7, 1.1, 1.5),
         uses_baseline=False,
+        looks_back=1,
         source="sqrt(H'^2 + D'^2); thresholds of Pulkkinen et al. 2013, doi:10.1002/swe.20056",
+        highest_usual=2.0,
+        highest_note=(
+            "a threshold above 2 nT/s is rarely reached by 1-min means, which smooth the peaks; 5 "
+            "nT/s belongs to data of 10 s or faster (Weygand et al. 2021)"
+        ),
     ),
     Measure(
         "dB",
@@ -144,11 +181,12 @@ _DECLARED = (
         "nT",
         _bay,
         (50.0, 100.0, 200.0, 300.0),
-        uses_baseline=True,
-        looks_forward=30,
+        uses_baseline=False,
+        looks_back=10,
+        looks_forward=29,
         source=(
-            "median dH of the 10 min before m less its minimum in the 30 min from m, positive for a "
-            "bay; thresholds are a choice of this package"
+            "median H of the 10 min before m less its minimum in the 30 min from m, positive for a "
+            "bay; windows and thresholds are a choice of this package"
         ),
     ),
     Measure(
@@ -157,11 +195,12 @@ _DECLARED = (
         "nT",
         _positive_bay,
         (50.0, 100.0, 200.0, 300.0),
-        uses_baseline=True,
-        looks_forward=30,
+        uses_baseline=False,
+        looks_back=10,
+        looks_forward=29,
         source=(
-            "maximum of dH in the 30 min from m less its median in the 10 min before; thresholds "
-            "are a choice of this package"
+            "maximum of H in the 30 min from m less its median in the 10 min before; windows and "
+            "thresholds are a choice of this package"
         ),
     ),
     Measure(
@@ -171,8 +210,9 @@ _DECLARED = (
         _pi2,
         (0.5, 5.0, 50.0, 500.0),
         uses_baseline=False,
+        looks_back=9,
         source=(
-            "band power of H; the thresholds are a choice of this package: the power of "
+            "band power of H and D in the 10 min that end with m; the thresholds are a choice of this package: the power of "
             "sinusoids with amplitudes of 1, 3.2, 10 and 32 nT"
         ),
     ),
@@ -321,12 +361,15 @@ def forward_maximum(values: Array, minutes: int) -> Array:
     >>> forward_maximum(np.array([1.0, 3.0, 2.0, np.nan]), 2).tolist()
     [3.0, 3.0, nan, nan]
     """
-    padded = np.concatenate([values, np.full(minutes - 1, np.nan)])
-    window = np.lib.stride_tricks.sliding_window_view(padded, minutes)
-    there = np.isfinite(padded).astype(np.int64)
-    number = np.convolve(there, np.ones(minutes, dtype=np.int64), mode="valid")
-    highest = np.where(np.isfinite(window), window, -np.inf).max(axis=1)
-    return np.where(number >= FORWARD_COVERAGE * minutes, highest, np.nan)
+    there = np.isfinite(values)
+    known = np.where(there, values, np.nan)
+    highest, number = known.copy(), there.astype(np.int64)
+    # One step of the window at a time: memory is that of the values, not of all windows.
+    for step in range(1, min(minutes, values.size)):
+        np.fmax(highest[:-step], known[step:], out=highest[:-step])
+        number[:-step] += there[step:]
+    highest[number < least_count(FORWARD_COVERAGE, minutes)] = np.nan
+    return highest
 
 
 def measure_at(

@@ -110,7 +110,8 @@ def read_onsets(
     mlt_units : {"hour", "degree"}
         Degrees are divided by 15.
     hemisphere : {"both", "north", "south"}
-        By the sign of ``mlat``.
+        By the sign of ``mlat``; onsets whose ``mlat`` is not given are in neither, and are
+        dropped and counted.
     separation : int
         Onsets less than so many minutes after the last one kept are dropped; 0 for none.
     simulated : bool
@@ -121,7 +122,8 @@ def read_onsets(
     pandas.DataFrame
         ``time`` (datetime64, UTC) and those of ``site``, ``mlt`` (h, 0 to 24), ``mlat``, ``glat``
         and ``glon`` (degree) that the file has; sorted by time. ``attrs`` say what was dropped:
-        ``bad_rows``, ``bad_rows_dropped``, ``dropped_hemisphere``, ``dropped_overlaps``.
+        ``bad_rows``, ``bad_rows_dropped``, ``dropped_hemisphere`` (of which
+        ``dropped_without_mlat``), ``dropped_overlaps``.
 
     Raises
     ------
@@ -170,14 +172,17 @@ def read_onsets(
     kept = onsets[~bad]
     if "mlt" in kept:
         kept = kept.assign(mlt=kept["mlt"] % 24)
-    everything = len(kept)
+    everything, without_mlat = len(kept), 0
     if hemisphere != "both":
         if "mlat" not in kept:
             raise DataError(
                 f"{path}: hemisphere {hemisphere!r} needs a column of magnetic latitude "
                 f"({', '.join(COLUMN_NAMES['mlat'])}). Add it, or use hemisphere='both'."
             )
-        kept = kept[(kept["mlat"] < 0) == (hemisphere == "south")]
+        # NaN compares false, so that a row without latitude must be asked for by name.
+        known = kept["mlat"].notna()
+        without_mlat = int((~known).sum())
+        kept = kept[known & ((kept["mlat"] < 0) == (hemisphere == "south"))]
     kept = kept.sort_values("time", kind="stable", ignore_index=True)
     other = everything - len(kept)
     apart = drop_overlaps(kept, separation)
@@ -199,6 +204,7 @@ def read_onsets(
         bad_rows="; ".join(named) or None,
         bad_rows_dropped=len(faults),
         dropped_hemisphere=other,
+        dropped_without_mlat=without_mlat,
         dropped_overlaps=len(kept) - len(apart),
     )
     return apart

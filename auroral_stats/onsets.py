@@ -22,6 +22,7 @@ from auroral_stats.provenance import describe, is_simulated
 __all__ = [
     "PHASE_BEFORE",
     "PHASE_HOLD",
+    "SEPARATION",
     "drop_overlaps",
     "onsets_from_labels",
     "read_onsets",
@@ -31,6 +32,8 @@ __all__ = [
 PHASE_HOLD = 60
 #: ... after so many minutes of usable other forms.
 PHASE_BEFORE = 10
+#: Onsets that follow sooner on the last one kept, in minutes, are within its epoch.
+SEPARATION = 30
 
 
 def onsets_from_labels(
@@ -39,7 +42,7 @@ def onsets_from_labels(
     *,
     hold: int = PHASE_HOLD,
     before: int = PHASE_BEFORE,
-    separation: int = 0,
+    separation: int = SEPARATION,
     max_sun_elevation: float | None = -12.0,
     moon: str = "down",
 ) -> pd.DataFrame:
@@ -64,8 +67,8 @@ def onsets_from_labels(
     before : int
         Minutes.
     separation : int
-        Onsets less than so many minutes after the last one kept at the same site are dropped;
-        0 for none.
+        Onsets less than so many minutes after the last one kept at the same site overlap with
+        it, and are dropped; 0 keeps all.
     max_sun_elevation, moon
         As for :func:`auroral_stats.forms.forms`.
 

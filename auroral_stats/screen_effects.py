@@ -183,10 +183,15 @@ def effect_tables(result: xr.Dataset) -> Iterator[FoldedTable]:
         "Cliff's delta: how much likelier a minute of the class is above one of the control than "
         "below",
     )
-    yield FoldedTable("What they rest on", classes, _support(result))
+    yield FoldedTable(
+        "What they rest on",
+        classes,
+        _support(result),
+        "seen: the run was seen to begin; recurs: its class was there 40 to 10 min before, too",
+    )
     yield FoldedTable(
         "Balance: standardised mean differences before and after matching",
-        Column("covariate", [str(name) for name in result["covariate"].to_numpy()], left=True),
+        Column("covariate", _covariates(result), left=True),
         [
             Column(
                 when,
@@ -196,8 +201,14 @@ def effect_tables(result: xr.Dataset) -> Iterator[FoldedTable]:
             for label in labels
             for when in ("before", "after")
         ],
-        "after matching, 0.1 or more in size masks the class",
+        "after matching, 0.1 or more in size masks the class, if it was matched on",
     )
+
+
+def _covariates(result: xr.Dataset) -> list[str]:
+    """Return the names of the covariates, saying which were not matched on."""
+    pairs = zip(result["covariate"].to_numpy(), result["matched"].to_numpy(), strict=True)
+    return [str(name) if matched else f"{name} (not matched)" for name, matched in pairs]
 
 
 def _estimates(
@@ -277,7 +288,8 @@ def _support(result: xr.Dataset) -> list[Column]:
         column("nights", "nights"),
         column("winters", "winters"),
         column("sites", "sites"),
-        column("start seen %", "start_seen", 100.0),
+        column("seen", "start_seen", 100.0, "run %"),
+        column("recurs", "recurring", 100.0, "run %"),
     ]
 
 
@@ -309,6 +321,8 @@ def effect_notes(result: xr.Dataset) -> Iterator[Text]:
     for key, value in result.attrs.items():
         if str(key).endswith("_without"):
             yield Text(f"{str(key).removesuffix('_without')}: {value}")
+    if "threshold_note" in result.attrs:
+        yield Text(f"Thresholds: {result.attrs['threshold_note']}.")
     yield Text(result.attrs["statement"])
     if "mediator" in result.attrs:
         yield Text(

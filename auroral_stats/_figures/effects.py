@@ -285,7 +285,8 @@ def set_exceedance(ax: Axes, result: xr.Dataset, labels: Sequence[str]) -> None:
 
 def draw_balance(ax: Axes, result: xr.Dataset, labels: Sequence[str]) -> None:
     """Draw the size of each covariate's difference before and after matching (Love plot)."""
-    names = [str(name) for name in result["covariate"].to_numpy()]
+    pairs = zip(result["covariate"].to_numpy(), result["matched"].to_numpy(), strict=True)
+    names = [str(name) if matched else f"{name}\nunmatched" for name, matched in pairs]
     size = abs(result["balance"])
     step = 0.6 / max(len(labels), 1)
     for number, label in enumerate(labels):

@@ -297,7 +297,7 @@ def test_epoch_options_are_refused_before_anything_is_read(tmp_path, capsys):
 def test_help_explains_and_stays_light(capsys):
     for command, parts in (
         ("geoeffectiveness", ("within strata", "the result is an association", "without a night")),
-        ("epochs", ("random minutes of its site", "leaving out a night")),
+        ("epochs", ("the onsets of a night are moved together", "leaving out a night")),
     ):
         assert run(command, "--help") == 0
         flat = " ".join(capsys.readouterr().out.split())

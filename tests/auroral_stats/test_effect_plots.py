@@ -309,7 +309,8 @@ def test_balance_is_that_of_the_result(results):
             np.testing.assert_allclose(line.get_xdata(), found)
     assert any(np.allclose(line.get_xdata(), 0.1) for line in ax.lines)
     names = [text.get_text() for text in ax.get_yticklabels()]
-    assert names == ["site", "mlt", "newell"]
+    apart = [f"{name}\nunmatched" for name in ("dB_before", "AE_before")]
+    assert names == ["site", "mlt", "newell", *apart]
 
 
 def test_epochs_are_those_of_the_result(superposed):

@@ -131,7 +131,7 @@ def test_json_holds_everything(effects, tmp_path):
             assert row[name] is None if np.isnan(expected) else row[name] == expected
         assert row["population"] == cell["population"].item()
     sizes = {name: len(content[name]) for name in ("balance", "curves", "baselines")}
-    assert sizes == {"balance": 3 * 3 * 2, "curves": 3 * effects.sizes["x"], "baselines": 3 * 12}
+    assert sizes == {"balance": 3 * 5 * 2, "curves": 3 * effects.sizes["x"], "baselines": 3 * 12}
     for row in content["balance"]:
         where = {key: row[key] for key in ("label", "covariate", "when")}
         assert row["balance"] == effects["balance"].sel(where).item()

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auroral_stats.errors import DataError, UsageError
-from auroral_stats.forms import NO_FORM, forms, runs
+from auroral_stats.forms import NO_FORM, forms, recurring, runs
 from auroral_stats.labels import CLASSES, USABLE
 
 
@@ -83,6 +83,23 @@ def test_runs_equal_the_slow_reading(steps, max_gap):
     expected, expected_seen = slow_runs(minutes, form, max_gap)
     assert start.astype(np.int64).tolist() == expected
     assert seen.tolist() == expected_seen
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 4), st.integers(0, 2)), min_size=1, max_size=60),
+    st.integers(0, 10),
+    st.integers(1, 30),
+)
+def test_recurring_equals_the_slow_reading(steps, lag, window):
+    minutes = np.cumsum([step for step, _ in steps]).astype("datetime64[m]")
+    form = np.array([kind for _, kind in steps])
+    start, _ = runs(minutes, form)
+    found = recurring(minutes, form, start, lag=lag, window=window)
+    seen = set(zip(minutes.astype(int).tolist(), form.tolist(), strict=True))
+    for k, first in enumerate(start.astype(int).tolist()):
+        # A minute lies within if it has begun and ended there.
+        looked_at = range(first - lag - window, first - lag)
+        assert found[k] == any((minute, form[k]) in seen for minute in looked_at)
 
 
 def test_sites_do_not_share_runs(joined_maker):

@@ -11,6 +11,7 @@ from auroral_stats.covariates import (
     COVARIATES,
     SiteMinutes,
     covariate_values,
+    driver_before,
     find_covariate,
 )
 from auroral_stats.drivers import DRIVERS, Driver, newell, register_driver
@@ -20,7 +21,7 @@ from auroral_stats.gate import Gate
 from auroral_stats.geoeffectiveness import geoeffectiveness
 from auroral_stats.labels import AURORAL, CLASSES
 from auroral_stats.matching import arm_table, match, risk_ratio
-from auroral_stats.measures import MEASURES, find_measure, forward_maximum, measure_at
+from auroral_stats.measures import MEASURES, find_measure, measure_at
 from auroral_stats.strata import quantile_codes, stratum_numbers
 
 OPEN = Gate(min_nights=1, min_hours=0, min_winters=1, min_sites=1)
@@ -160,7 +161,7 @@ def slow_table(data):
             if last is None or label != last[1] or time - last[0] > 2 * minute:
                 start = time
             last = (time, label)
-            window = [start - j * minute for j in range(10, 40)]
+            window = [start - j * minute for j in range(11, 41)]
             rows.append(
                 {
                     "time": time,
@@ -341,6 +342,7 @@ def test_unlike_arms_are_masked_with_the_reason():
             "risk_ratio": flat,
             "event_nights": flat * 50,
             "effective_event_nights": flat * 20,
+            "event_blocks": flat * 5,
             "strata": ("label", [3, 3]),
             "balance": (("when", "covariate", "label"), [[[0.5, 0.5]], [[0.05, -0.2]]]),
             "largest_smd": ("label", [0.05, 0.2]),
@@ -360,6 +362,8 @@ def test_unlike_arms_are_masked_with_the_reason():
     again = gated(one_night, Gate(), pooled=True)
     assert again["reason"].sel(label="arc").item() == "effective event nights<3"
     assert not gated(one_night, Gate(min_nights=0), pooled=True)["masked"].sel(label="arc").item()
+    one_storm = gated(made.assign(event_blocks=flat * 2), Gate(), pooled=True)
+    assert one_storm["reason"].sel(label="arc").item() == "nine-night blocks with events<3"
 
 
 def test_the_gate_masks_and_keeps_numbers(two_sites):
@@ -406,16 +410,58 @@ def test_controls(ground):
     assert "against clear" in clear.attrs["title"]
 
 
-def test_forward_maximum_reads_only_ahead():
-    rng = np.random.default_rng(0)
-    values = rng.normal(size=300)
-    values[rng.random(300) < 0.04] = np.nan
-    found = forward_maximum(values, 20)
-    for k in range(300):
-        window = values[k : k + 20]
-        there = np.isfinite(window).sum()
-        expected = np.nanmax(window) if there >= 18 else np.nan
-        np.testing.assert_equal(found[k], expected)
+def test_a_site_without_magnetometer_is_no_site(two_sites):
+    data = two_sites.copy(deep=True)
+    data["mag"].values[:, 1] = np.nan
+    options = {"thresholds": (60.0,), "match": ("newell",)}
+    found = geoeffectiveness(data, "dB", **options)
+    alone = geoeffectiveness(two_sites.isel(site=[0]), "dB", **options)
+    xr.testing.assert_identical(found.drop_attrs(), alone.drop_attrs())
+    assert "sites<" not in "".join(found["reason"].to_numpy().ravel())
+
+
+def test_what_was_not_matched_on_is_shown_and_decides_nothing(ground):
+    result = geoeffectiveness(ground, "dB", match=("mlt", "month"), gate=OPEN)
+    assert result["covariate"].to_numpy().tolist() == ["mlt", "month", "dB_before", "AE_before"]
+    assert result["matched"].to_numpy().tolist() == [True, True, False, False]
+    apart = result["balance"].sel(when="after", label="discrete")
+    # The driver was not matched on, and what it did before the run tells.
+    assert (abs(apart.isel(covariate=~result["matched"].to_numpy())) > 0.1).all()
+    assert result["largest_smd"].sel(label="discrete") == abs(
+        apart.isel(covariate=result["matched"].to_numpy())
+    ).max(skipna=True)
+    assert not any("before" in text for text in result["reason"].to_numpy().ravel())
+    matched = geoeffectiveness(ground, "dB", match=("mlt", "AE_before"), gate=OPEN)
+    assert matched["covariate"].to_numpy().tolist() == ["mlt", "AE_before", "dB_before"]
+    # The same numbers as those of the covariate when it is matched on, before matching.
+    one, other = (
+        made["balance"].sel(covariate="AE_before", when="before") for made in (result, matched)
+    )
+    np.testing.assert_array_equal(one, other)
+    without = geoeffectiveness(ground.drop_vars("AE"), match=("newell",), gate=OPEN)
+    assert without["covariate"].to_numpy().tolist() == ["newell", "dB_before"]
+
+
+def test_recurring_is_the_share_whose_class_was_there_before(two_sites):
+    result = geoeffectiveness(two_sites, "dB", match=("newell",), gate=OPEN)
+    table = slow_table(two_sites)
+    minute = pd.Timedelta("1min")
+    for label in AURORAL:
+        of_class = table[table["form"] == label]
+        seen = set(zip(of_class["site"], of_class["time"], strict=True))
+        before = [
+            any((row.site, row.start - k * minute) in seen for k in range(11, 41))
+            for row in of_class.itertuples()
+        ]
+        assert 0.05 < np.mean(before) < 0.95
+        assert result["recurring"].sel(label=label).item() == pytest.approx(np.mean(before))
+
+
+@pytest.mark.parametrize(("limits", "told"), [((1.5, 2.0), False), ((1.5, 5.0), True)])
+def test_thresholds_of_another_cadence_are_told(ground, limits, told):
+    attrs = geoeffectiveness(ground, thresholds=limits, match=("newell",), gate=OPEN).attrs
+    assert ("threshold_note" in attrs) == told
+    assert not told or "Weygand" in attrs["threshold_note"]
 
 
 def test_forward_raises_exceedance(ground):
@@ -466,7 +512,8 @@ def test_covariates_end_before_the_run_starts():
         minutes = SiteMinutes(np.array([row]), np.array([0]), np.array([start]))
         late = ground.copy(deep=True)
         for name, dim in (("Bz", "driver_time"), ("AE", "driver_time"), ("mag", "mag_time")):
-            after = late[dim].to_numpy() > (start - np.timedelta64(10, "m"))
+            # Times are starts of minutes: one that starts 10 min before ends later.
+            after = late[dim].to_numpy() >= (start - np.timedelta64(10, "m"))
             late[name].values[after] = 999.0
         for name in ("newell", "Bz", "AE_before", "dB_before"):
             one, other = (
@@ -481,12 +528,35 @@ def test_hourly_covariates_have_ended_too(ground):
     data = ground.drop_vars("AE").assign(AE=("hour_time", np.arange(hour.size, dtype=float)))
     data = data.assign_coords(hour_time=("hour_time", hour.astype("M8[ns]")))
     data["hour_time"].attrs["cadence_minutes"] = 60
-    start = np.array(["2012-12-01T02:30", "2012-12-01T03:00"], "M8[m]")
-    minutes = SiteMinutes(np.array([0, 1]), np.array([0, 0]), start)
+    start = np.array([f"2012-12-01T{t}" for t in ("02:30", "03:00", "03:09", "03:10")], "M8[m]")
+    minutes = SiteMinutes(np.arange(4), np.zeros(4, int), start)
     found = covariate_values(data, find_covariate("AE_before"), minutes)
-    # 01:00 to 02:00 is the last hour that ended before 02:30; 02:00 to 03:00 before 03:00.
-    expected = [(np.datetime64(f"2012-12-01T0{h}") - hour[0]).astype(int) for h in (1, 2)]
+    # 01:00 to 02:00 is the last hour that ended 10 min before 03:00; 02:00 to 03:00 before 03:10.
+    expected = [(np.datetime64(f"2012-12-01T0{h}") - hour[0]).astype(int) for h in (1, 1, 1, 2)]
     assert found.tolist() == expected
+
+
+@pytest.mark.parametrize("cadence", [1, 5, 10, 60, 180])
+def test_covariates_have_ended_ten_minutes_before_at_every_cadence(cadence):
+    rng = np.random.default_rng(cadence)
+    time = np.arange("2014-01-01", "2014-01-05", np.timedelta64(cadence, "m"), dtype="M8[m]")
+    speed = rng.normal(size=time.size)
+
+    def before(values, start):
+        data = xr.Dataset(
+            {"flow_speed": ("driver_time", values)},
+            coords={"driver_time": ("driver_time", time.astype("M8[ns]"))},
+        )
+        data["driver_time"].attrs["cadence_minutes"] = cadence
+        return driver_before(data, DRIVERS["flow_speed"], np.array([start]))[0]
+
+    for start in np.datetime64("2014-01-03", "m") + rng.integers(0, 1440, 30):
+        ends = time + np.timedelta64(cadence, "m")
+        late = ends > start - np.timedelta64(10, "m")
+        assert before(np.where(late, 1e6, speed), start) == before(speed, start)
+        # And it is the last that has ended: what it is made from is not older than need be.
+        last = np.flatnonzero(~late)[-max(30 // cadence, 1) :]
+        assert before(speed, start) == pytest.approx(speed[last].mean())
 
 
 def test_a_driver_of_ones_own_can_be_matched_on(ground):

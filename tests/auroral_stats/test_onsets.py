@@ -49,7 +49,7 @@ def test_every_onset_equals_the_slow_reading(joined_maker, hold, before):
             held = [of.get(minute + k, NO_FORM) for k in range(-(-hold // 60) + 1)]
             if all(p not in {NO_FORM, number} for p in past) and all(h == number for h in held):
                 expected.add((minute, ("gill", "rank")[site]))
-    found = onsets_from_labels(data, hold=hold, before=before)
+    found = onsets_from_labels(data, hold=hold, before=before, separation=0)
     minutes = found["time"].to_numpy().astype("M8[m]").astype(int).tolist()
     assert set(zip(minutes, found["site"], strict=True)) == expected
     assert len(found) == len(expected) > 5
@@ -79,10 +79,14 @@ def test_sites_keep_their_own_onsets():
 
 def test_separation_is_told(joined_maker):
     data = patterned(joined_maker, 2)
-    everything = onsets_from_labels(data, before=1)
+    everything = onsets_from_labels(data, before=1, separation=0)
     apart = onsets_from_labels(data, before=1, separation=60)
     assert len(apart) + int(apart.attrs["dropped_overlaps"]) == len(everything)
     assert len(apart) < len(everything)
+    # Overlaps are dropped unless all are asked for.
+    default = onsets_from_labels(data, before=1)
+    pd.testing.assert_frame_equal(default, drop_overlaps(everything, 30))
+    assert len(default) < len(everything)
 
 
 def write(tmp_path, text):
@@ -100,7 +104,18 @@ def test_a_list_like_the_real_ones(tmp_path):
     north = read_onsets(path, hemisphere="north")
     assert north["mlat"].tolist() == [63.97, 64.23]
     assert north.attrs["dropped_hemisphere"] == "1"
+    assert north.attrs["dropped_without_mlat"] == "0"
     assert read_onsets(path, separation=30).attrs["dropped_overlaps"] == "1"
+
+
+@pytest.mark.parametrize(("hemisphere", "kept"), [("north", 65.0), ("south", -66.0)])
+def test_an_onset_without_latitude_is_of_no_hemisphere(tmp_path, hemisphere, kept):
+    path = write(tmp_path, "time,mlat\n2010-01-01,65\n2010-01-02,\n2010-01-03,-66\n")
+    onsets = read_onsets(path, hemisphere=hemisphere)
+    assert onsets["mlat"].tolist() == [kept]
+    assert onsets.attrs["dropped_hemisphere"] == "2"
+    assert onsets.attrs["dropped_without_mlat"] == "1"
+    assert len(read_onsets(path)) == 3
 
 
 @pytest.mark.parametrize(

@@ -170,8 +170,10 @@ def test_balance_and_support_are_there(results):
     cells = cells_of(
         tables_of(result)["Balance: standardised mean differences before and after matching"]
     )
-    assert len(cells) == 4 * 3 * 2
-    for (covariate, label, when), text in cells.items():
+    assert len(cells) == 6 * 3 * 2
+    for (name, label, when), text in cells.items():
+        covariate = name.removesuffix(" (not matched)")
+        assert (covariate == name) == result["matched"].sel(covariate=covariate)
         found = float(result["balance"].sel(covariate=covariate, label=label, when=when))
         assert float(text) == pytest.approx(found, abs=0.0051)
     support = cells_of(tables_of(result)["What they rest on"])
