@@ -143,7 +143,9 @@ def test_simulated_kp_comes_from_its_own_root_only(cache, tmp_path):
     write_kp_wdc(times, np.full(8, 5.0), world, simulated=False)
     with pytest.raises(DataError, match="not marked as simulated"):
         load_kp("2012-01-01", "2012-01-02", root=world)
-    with pytest.raises(ArchiveError, match="Simulated labels read the files of their own world alone"):
+    with pytest.raises(
+        ArchiveError, match="Simulated labels read the files of their own world alone"
+    ):
         load_kp("2012-01-01", "2012-01-02", root=tmp_path / "nowhere")
 
 

@@ -470,7 +470,9 @@ def test_simulated_and_real_files_do_not_pass_for_each_other(cache, tmp_path):
     write_omni_hro(data, world, "5min", simulated=False)
     with pytest.raises(DataError, match="not marked as simulated"):
         load_omni(**span, root=world)
-    with pytest.raises(ArchiveError, match="Simulated labels read the files of their own world alone"):
+    with pytest.raises(
+        ArchiveError, match="Simulated labels read the files of their own world alone"
+    ):
         load_omni(**span, root=tmp_path / "elsewhere")
 
 
