@@ -461,4 +461,11 @@ def epoch_notes(result: xr.Dataset) -> Iterator[Text]:
             f"{result.attrs['statement']} Neighbouring lags share their nights: a stretch of lags "
             "outside is one finding, not many."
         )
+        alone = int(result.attrs.get("onsets_without_place", 0))
+        if alone:
+            yield Text(
+                f"{alone:,} onset{' is' if alone == 1 else 's are'} of a site and magnetic hour that "
+                "no other night of the month has: the band is without "
+                f"{'it' if alone == 1 else 'them'}."
+            )
     yield Text(_INTERVAL_NOTES["jackknife"], style="dim")

@@ -299,3 +299,12 @@ def test_without_a_band_nothing_is_said_of_it(data):
     said = " ".join(epoch_lines(made))
     assert "band" not in said
     assert "median" in said
+
+
+def test_onsets_that_the_band_cannot_hold_are_counted(superposed):
+    alone = " ".join(
+        printed(*screen.epoch_notes(superposed.assign_attrs(onsets_without_place="2")))
+    )
+    assert "2 onsets are of a site and magnetic hour that no other night of the month has" in alone
+    none = " ".join(printed(*screen.epoch_notes(superposed.assign_attrs(onsets_without_place="0"))))
+    assert "no other night" not in none
