@@ -167,7 +167,7 @@ def epochs(
     outputs = Outputs(csv, json, nc, plot)
     check_outputs(outputs, {**source.inputs, "--onsets": onsets})
     drivers = list(_drivers(names))
-    from auroral_stats import screen_effects as screen
+    from auroral_stats import screen_epochs as screen
     from auroral_stats.epochs import epochs as compute
     from auroral_stats.onsets import onsets_from_labels
 

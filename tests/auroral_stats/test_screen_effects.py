@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from auroral_stats import screen_effects as screen
+from auroral_stats import screen_epochs
 from auroral_stats.epochs import epochs
 from auroral_stats.folded_table import FoldedTable
 from auroral_stats.gate import Gate
@@ -251,14 +252,14 @@ def test_a_ratio_without_limits_has_none():
 
 
 def epoch_lines(result) -> list[str]:
-    parts = (screen.describe_epochs, screen.epoch_tables, screen.epoch_notes)
+    parts = (screen_epochs.describe_epochs, screen_epochs.epoch_tables, screen_epochs.epoch_notes)
     return printed(*(piece for part in parts for piece in part(result)))
 
 
 def test_epochs_are_whole_at_80_columns(superposed):
     lines = epoch_lines(superposed)
     assert max(map(len, lines)) <= 80
-    assert all(table.parts(80) == 1 for table in screen.epoch_tables(superposed))
+    assert all(table.parts(80) == 1 for table in screen_epochs.epoch_tables(superposed))
     said = " ".join(" ".join(lines).split())
     onsets = int(superposed.attrs["onsets"])
     for part in (
@@ -277,7 +278,7 @@ def test_epochs_are_whole_at_80_columns(superposed):
 
 
 def test_epochs_show_the_numbers_of_the_result(superposed):
-    for table, name in zip(screen.epoch_tables(superposed), ("dBdt", "SYM_H"), strict=True):
+    for table, name in zip(screen_epochs.epoch_tables(superposed), ("dBdt", "SYM_H"), strict=True):
         assert table.title == f"{name} in {'nT/s' if name == 'dBdt' else 'nT'}, 1 min data"
         cells = cells_of(table)
         assert table.names.cells[0] == "-45"
@@ -303,8 +304,10 @@ def test_without_a_band_nothing_is_said_of_it(data):
 
 def test_onsets_that_the_band_cannot_hold_are_counted(superposed):
     alone = " ".join(
-        printed(*screen.epoch_notes(superposed.assign_attrs(onsets_without_place="2")))
+        printed(*screen_epochs.epoch_notes(superposed.assign_attrs(onsets_without_place="2")))
     )
     assert "2 onsets are of a site and magnetic hour that no other night of the month has" in alone
-    none = " ".join(printed(*screen.epoch_notes(superposed.assign_attrs(onsets_without_place="0"))))
+    none = " ".join(
+        printed(*screen_epochs.epoch_notes(superposed.assign_attrs(onsets_without_place="0")))
+    )
     assert "no other night" not in none
