@@ -30,7 +30,7 @@ LAYERS = {
     3: "join joined lagging nights pairing",
     4: """covariates distributions effect_estimates effect_sample epoch_series epochs forms gate
         geoeffectiveness headline intervals latitude_bands matching measures null occurrence
-        occurrence_options onset_lists onsets random_epochs rates standardise strata uncertainty""",
+        occurrence_options onset_lists onsets random_epochs rates standardise station_minutes strata uncertainty""",
     5: """_figures effect_plots effect_tables folded_table plots screen screen_effects
         screen_epochs screen_rates
         simulation tables""",

@@ -11,11 +11,10 @@ from hypothesis import strategies as st
 from auroral_stats.measures import (
     BASELINES,
     MEASURES,
-    StationMinutes,
-    forward_maximum,
     measure_at,
 )
 from auroral_stats.pi2 import pi2_power
+from auroral_stats.station_minutes import StationMinutes, forward_maximum
 
 OF_CHANGE = [name for name, measure in MEASURES.items() if not measure.uses_baseline]
 
