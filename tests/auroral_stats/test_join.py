@@ -135,7 +135,7 @@ def test_real_and_simulated_drivers_do_not_meet(sample, monkeypatch):
         return kp.assign_attrs(simulated="false")
 
     monkeypatch.setattr(room, "load_kp", real)
-    with pytest.raises(DataError, match="Kp is not"):
+    with pytest.raises(DataError, match="real Kp"):
         join(sample, drivers=["Kp"])
 
 

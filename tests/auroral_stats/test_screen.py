@@ -389,9 +389,9 @@ def test_a_rate_and_its_limits_have_the_same_decimals(a, b, c):
     digits = len(text.partition(".")[2])
     for number, value in zip(numbers, (rate, low, high), strict=True):
         assert abs(float(number) - 100 * value) <= 0.5 * 10.0**-digits + 1e-9
-    if rate >= 0.001:
-        # Never off by more than a twentieth of the rate, whatever its size.
-        assert abs(float(text) - 100 * rate) <= 5 * rate
+    if rate >= 0.01:
+        # From one percent on, never off by more than a twentieth of the rate.
+        assert abs(float(text) - 100 * rate) <= 5 * rate + 1e-9
     assert decimals_of(100 * rate) <= 2
 
 
