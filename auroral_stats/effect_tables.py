@@ -15,7 +15,7 @@ import xarray as xr
 
 from auroral_stats.errors import UsageError
 from auroral_stats.provenance import is_simulated, parameters_of
-from auroral_stats.tables import write_netcdf
+from auroral_stats.tables import records, write_netcdf
 from auroral_stats.whole_file import write_whole
 
 __all__ = [
@@ -245,9 +245,9 @@ def write_json(result: xr.Dataset, path: str | Path) -> Path:
         },
     }
     if is_epoch(result):
-        content["rows"] = _records(epoch_table(result))
+        content["rows"] = records(epoch_table(result))
     else:
-        content["rows"] = _records(effect_table(result, everything=True))
+        content["rows"] = records(effect_table(result, everything=True))
         for name, dims in (
             ("balance", ("label", "covariate", "when")),
             ("curves", ("label", "x")),
@@ -256,7 +256,7 @@ def write_json(result: xr.Dataset, path: str | Path) -> Path:
             held = [str(n) for n, part in result.data_vars.items() if set(part.dims) == {*dims}]
             if held:
                 part = result[held].to_dataframe(dim_order=list(dims)).reset_index()
-                content[name] = _records(part)
+                content[name] = records(part)
     text = json.dumps(content, indent=1, allow_nan=False)
     return write_whole(path, lambda file: file.write_text(text + "\n", encoding="utf-8"))
 
@@ -267,9 +267,3 @@ def _check(result: xr.Dataset) -> None:
             "this is neither geoeffectiveness nor superposed epochs; for rates use "
             "auroral_stats.tables."
         )
-
-
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return rows as JSON can hold them, null for what is missing."""
-    plain = table.astype(object).where(table.notna(), None)
-    return [{str(key): value for key, value in row.items()} for row in plain.to_dict("records")]

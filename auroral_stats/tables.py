@@ -17,7 +17,7 @@ import xarray as xr
 from auroral_stats.provenance import is_simulated
 from auroral_stats.whole_file import write_whole
 
-__all__ = ["CSV_COLUMNS", "to_table", "write_csv", "write_json", "write_netcdf"]
+__all__ = ["CSV_COLUMNS", "records", "to_table", "write_csv", "write_json", "write_netcdf"]
 
 _FIRST = ("driver", "bin", "lower", "upper")
 _SECOND = ("driver2", "bin2", "lower2", "upper2")
@@ -115,20 +115,29 @@ def write_json(result: xr.Dataset, path: str | Path) -> Path:
             for name, variable in result.data_vars.items()
             if "units" in variable.attrs
         },
-        "rows": _records(to_table(result, everything=True)),
+        "rows": records(to_table(result, everything=True)),
     }
     if "band" in result.dims:
         bands = result[[name for name in result.data_vars if "band" in result[name].dims]]
-        content["bands"] = _records(bands.to_dataframe().reset_index())
+        content["bands"] = records(bands.to_dataframe().reset_index())
     if "overall_rate" in result:
         overall = result[["overall_rate", "overall_low", "overall_high"]]
-        content["overall"] = _records(overall.to_dataframe().reset_index())
+        content["overall"] = records(overall.to_dataframe().reset_index())
     text = json.dumps(content, indent=1, allow_nan=False)
     return write_whole(path, lambda file: file.write_text(text + "\n", encoding="utf-8"))
 
 
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return rows as JSON can hold them: null for what is missing, text for open ends."""
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return rows as JSON can hold them: null for what is missing, text for open ends.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+
+    Returns
+    -------
+    list of dict
+    """
 
     def plain(value: Any) -> Any:
         if isinstance(value, (np.bool_, bool)):
