@@ -87,6 +87,31 @@ def utc_instant(value: Instant, argument: str = "time") -> np.datetime64:
     return instant
 
 
+def check_store(store: StorePath) -> Path:
+    """Refuse a label store that is not there.
+
+    Parameters
+    ----------
+    store : path
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    ArchiveError
+        If there is no such folder.
+    """
+    path = Path(store)
+    if not path.is_dir():
+        raise ArchiveError(
+            f"{path}: no such label store (a folder of Parquet files); make one with "
+            "'auroral_stats import-labels TABLE --out STORE' or check the name."
+        )
+    return path
+
+
 def open_labels(store: StorePath) -> LabelStore:
     """Open a label store without reading a row.
 
@@ -111,12 +136,7 @@ def open_labels(store: StorePath) -> LabelStore:
     >>> open_labels("STORE").info.source  # doctest: +SKIP
     'human'
     """
-    path = Path(store)
-    if not path.is_dir():
-        raise ArchiveError(
-            f"{path}: no such label store (a folder of Parquet files); make one with "
-            "'auroral_stats import-labels TABLE --out STORE' or check the name."
-        )
+    path = check_store(store)
     partitions, faults = list_partitions(path)
     has_info = (path / INFO_NAME).exists()
     if not has_info and not partitions:

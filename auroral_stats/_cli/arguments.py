@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from auroral_stats.errors import ArchiveError, DataError, UsageError
+from auroral_stats.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -123,16 +123,6 @@ def site_codes(text: str | None) -> list[str] | None:
     """Return site codes in lower case."""
     codes = items("--sites", text, "'auroral_stats sites' lists the codes")
     return None if codes is None else [code.lower() for code in codes]
-
-
-def existing_store(labels: Path) -> Path:
-    """Refuse a label store that is not there, as any other missing file is refused."""
-    if not labels.is_dir():
-        raise ArchiveError(
-            f"{labels}: no such label store (a folder of Parquet files); make one with "
-            "'auroral_stats import-labels TABLE --out STORE' or check the name."
-        )
-    return labels
 
 
 def mag_stations(given: Sequence[str] | None) -> dict[str, str]:

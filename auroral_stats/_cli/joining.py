@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from auroral_stats._cli.arguments import Cadence, existing_store
+from auroral_stats._cli.arguments import Cadence
 from auroral_stats.errors import ArchiveError, UsageError
 
 if TYPE_CHECKING:
@@ -48,11 +48,12 @@ def join_store(
     xarray.Dataset
     """
     from auroral_stats.join import join
+    from auroral_stats.label_store import check_store
     from auroral_stats.sites import check_sites
 
     if sites is not None:
         check_sites(sites)
-    existing_store(labels)
+    check_store(labels)
     try:
         return join(
             labels, drivers=drivers, omni=omni.value, sites=sites, progress=report, **options

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from auroral_stats._cli.arguments import existing_store, named
+from auroral_stats._cli.arguments import named
 from auroral_stats._cli.terminal import console, progress
 from auroral_stats._cli.world import demo_labels
 from auroral_stats.errors import UsageError
@@ -94,10 +94,11 @@ def info(
     ] = False,
 ) -> None:
     """Say what a label store holds."""
+    from auroral_stats.label_store import check_store
     from auroral_stats.labels import validate_labels
     from auroral_stats.screen import store_table
 
-    store = demo_labels() if store is None else existing_store(store)
+    store = demo_labels() if store is None else check_store(store)
     if check:
         with progress() as report:
             report("Checking every partition")
