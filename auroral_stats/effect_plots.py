@@ -39,8 +39,8 @@ from auroral_stats._figures.epoch_panels import (
     name_quantity,
     notes_on_epochs,
 )
-from auroral_stats._figures.lettering import letter_around, marked, math_text
-from auroral_stats._figures.page import length_of, new_figure, wrap, write_on
+from auroral_stats._figures.lettering import marked, math_text
+from auroral_stats._figures.page import length_of, letter_around, new_figure, wrap, write_on
 from auroral_stats._figures.style import CLASS_STYLE, DOUBLE, NAME, SINGLE, TEXT
 from auroral_stats.effect_tables import is_epoch
 from auroral_stats.errors import UsageError
@@ -281,7 +281,7 @@ def _letter_effects(
         notes=effect_notes(result, labels),
         handles=effect_legend(result, labels)[entries],
         height=height,
-        name=name,
+        names=(name, "") if name else None,
     )
 
 
@@ -345,7 +345,7 @@ def plot_epochs(
         notes=notes_on_epochs(result, names),
         handles=epoch_legend(result, names),
         height=sum(heights) + 4.0,
-        name="Time from onset (min)",
+        names=("Time from onset (min)", ""),
     )
     return dict(zip([*names, "number"], grid, strict=True))
 

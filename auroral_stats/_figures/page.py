@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -246,38 +246,85 @@ def letter(
     middle: float = 0.5,
 ) -> None:
     """Put title, axis names, legend and notes around panels that are ``height`` mm high."""
+    letter_around(
+        figure,
+        result.attrs,
+        title=title_of(result),
+        subtitle=subtitle_of(result, bands, interval=len(axes) == 1),
+        notes=notes_of(result, axes, labels, bands),
+        handles=handles,
+        height=height,
+        names=names,
+        middle=middle,
+        handle_length=1.6,
+    )
+
+
+def letter_around(
+    figure: Figure,
+    attrs: Mapping[Any, Any],
+    *,
+    title: str,
+    subtitle: str,
+    notes: Iterable[str],
+    handles: Sequence[Any],
+    height: float,
+    names: tuple[str, str] | None = None,
+    middle: float = 0.5,
+    handle_length: float = 1.8,
+) -> None:
+    """Put the lettering around panels that are ``height`` mm high, and size the figure for it.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        From :func:`new_figure`.
+    attrs : mapping
+        Attributes of the result.
+    title, subtitle : str
+        Broken to the width.
+    notes : iterable of str
+        Each begins a line.
+    handles : sequence
+        For the legend.
+    height : float
+    names : (str, str), optional
+        Of the common x and y axes.
+    middle : float
+        Where the name of the y axis stands, as a share of the height of the panels.
+    handle_length : float
+        Of the legend, in font sizes.
+    """
     width = 72 * float(figure.get_figwidth())
     room = width - 2 * MARGIN
-    title = title_of(result)
-    subtitle = subtitle_of(result, bands, interval=len(axes) == 1)
     head = wrap(title, TITLE, room, "bold")
     under = wrap(subtitle, TEXT, room)
-    notes = [
-        line for note in notes_of(result, axes, labels, bands) for line in wrap(note, TEXT, room)
-    ]
+    lines = [line for note in notes for line in wrap(note, TEXT, room)]
     widest = max(width_of(handle.get_label(), TEXT) for handle in handles)
     columns = max(1, int(room // (widest + 3.3 * TEXT)))
     # From the bottom upwards, in points.
-    legend = MARGIN + len(notes) * TEXT * LINE + -(-len(handles) // columns) * TEXT * 1.4
-    below = legend + 2.2 * TEXT
+    legend = MARGIN + len(lines) * TEXT * LINE + -(-len(handles) // columns) * TEXT * 1.4
+    below = legend + (2.2 * TEXT if names else 0.6 * TEXT)
     above = MARGIN + len(head) * TITLE * LINE + len(under) * TEXT * LINE + 4
     panels = height * 72 / 25.4
     total = below + panels + above
     figure.set_size_inches(width / 72, total / 72)
-    left, side = MARGIN / width, (1.8 * TEXT / width if names[1] else 0.0)
+    left, side = MARGIN / width, (1.8 * TEXT / width if names and names[1] else 0.0)
     engine = figure.get_layout_engine()
     assert isinstance(engine, ConstrainedLayoutEngine)
     engine.set(rect=(side, below / total, 1 - side, panels / total))
-    named: dict[str, Any] = {"fontsize": NAME}
-    figure.supxlabel(names[0], x=0.5 + side, y=(legend + 4) / total, va="bottom", **named)
-    figure.supylabel(names[1], x=3 / width, y=(below + panels * middle) / total, ha="left", **named)
+    if names:
+        named: dict[str, Any] = {"fontsize": NAME}
+        across, up = 0.5 + side, (below + panels * middle) / total
+        figure.supxlabel(names[0], x=across, y=(legend + 4) / total, va="bottom", **named)
+        figure.supylabel(names[1], x=3 / width, y=up, ha="left", **named)
     small: dict[str, Any] = {"fontsize": TEXT, "linespacing": LINE, "color": "0.25"}
     large: dict[str, Any] = {"fontsize": TITLE, "linespacing": LINE, "fontweight": "bold"}
     large["color"] = ALERT if "simulated" in title.lower() else "black"
     first, second = 1 - MARGIN / total, 1 - (MARGIN + len(head) * TITLE * LINE) / total
     figure.suptitle("\n".join(head), x=left, y=first, ha="left", va="top", **large)
     figure.text(left, second, "\n".join(under), va="top", gid="subtitle", **small)
-    figure.text(left, MARGIN / total, "\n".join(notes), va="bottom", gid="notes", **small)
+    figure.text(left, MARGIN / total, "\n".join(lines), va="bottom", gid="notes", **small)
     figure.legend(
         handles=handles,
         loc="upper left",
@@ -287,13 +334,13 @@ def letter(
         frameon=False,
         borderaxespad=0,
         borderpad=0.1,
-        handlelength=1.6,
+        handlelength=handle_length,
         handletextpad=0.7,
         columnspacing=0.9,
         labelspacing=0.3,
     )
     vars(figure)["provenance"] = {
         "title": title,
-        "software": result.attrs.get("software", "auroral_stats"),
-        "description": f"{subtitle}. Parameters: {result.attrs.get('parameters', '{}')}",
+        "software": attrs.get("software", "auroral_stats"),
+        "description": f"{subtitle}. Parameters: {attrs.get('parameters', '{}')}",
     }
