@@ -9,9 +9,13 @@ from scipy import special, stats
 
 from auroral_stats.bins import bins_from_edges
 from auroral_stats.drivers import DRIVERS
+from auroral_stats.join import join
 from auroral_stats.labels import CLASSES
+from auroral_stats.mag_join import add_magnetometers
 from auroral_stats.nights import NightCells
 from auroral_stats.pairing import Pairing
+from auroral_stats.simulation.demo import DemoWorld, build_demo
+from auroral_stats.simulation.demo_plan import DemoPlan
 
 
 def make_joined(
@@ -196,3 +200,25 @@ def slow_limits(night, terms, estimate, *, scale="logit"):
 @pytest.fixture(scope="session", name="slow_limits")
 def slow_limits_fixture():
     return slow_limits
+
+
+@pytest.fixture(scope="session")
+def ground_world(tmp_path_factory: pytest.TempPathFactory) -> DemoWorld:
+    """A small demo world: eight nights in each of two winters at three sites."""
+    plan = DemoPlan(
+        sites=("gill", "fsim", "rank"),
+        nights=8,
+        margin_days=1,
+        frame_seconds=30,
+        field_seconds=60,
+        fast_seconds=0,
+        truth_runs=2,
+    )
+    return build_demo(tmp_path_factory.mktemp("ground") / "world", plan=plan)
+
+
+@pytest.fixture(scope="session")
+def ground_data(ground_world: DemoWorld) -> xr.Dataset:
+    """The small demo world joined with its magnetometers."""
+    joined = join(ground_world.labels, drivers=["newell", "SYM_H", "AE", "mlt"], offline=True)
+    return add_magnetometers(joined, root=ground_world.spedas, offline=True)

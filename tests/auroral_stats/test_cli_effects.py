@@ -18,24 +18,14 @@ from auroral_stats.effect_tables import EFFECT_COLUMNS, EPOCH_COLUMNS
 from auroral_stats.join import join
 from auroral_stats.joined import save_joined
 from auroral_stats.mag_join import add_magnetometers
-from auroral_stats.simulation.demo import DemoWorld, build_demo
-from auroral_stats.simulation.demo_plan import DemoPlan
+from auroral_stats.simulation.demo import DemoWorld
 
 OPEN = ["--min-nights", 6, "--min-hours", 1, "--min-winters", 1, "--min-sites", 1]
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory) -> DemoWorld:
-    plan = DemoPlan(
-        sites=("gill", "fsim", "rank"),
-        nights=8,
-        margin_days=1,
-        frame_seconds=30,
-        field_seconds=60,
-        fast_seconds=0,
-        truth_runs=2,
-    )
-    return build_demo(tmp_path_factory.mktemp("demo") / "world", plan=plan)
+def world(ground_world) -> DemoWorld:
+    return ground_world
 
 
 @pytest.fixture(scope="module")

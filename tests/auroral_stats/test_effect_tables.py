@@ -23,11 +23,7 @@ from auroral_stats.epochs import epochs
 from auroral_stats.errors import ArchiveError, UsageError
 from auroral_stats.gate import Gate
 from auroral_stats.geoeffectiveness import geoeffectiveness
-from auroral_stats.join import join
-from auroral_stats.mag_join import add_magnetometers
 from auroral_stats.onsets import onsets_from_labels
-from auroral_stats.simulation.demo import build_demo
-from auroral_stats.simulation.demo_plan import DemoPlan
 
 LOOSE = Gate(min_nights=6, min_hours=1, min_winters=1, min_sites=1)
 
@@ -43,19 +39,8 @@ LONG = {
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory) -> xr.Dataset:
-    plan = DemoPlan(
-        sites=("gill", "fsim", "rank"),
-        nights=8,
-        margin_days=1,
-        frame_seconds=30,
-        field_seconds=60,
-        fast_seconds=0,
-        truth_runs=2,
-    )
-    world = build_demo(tmp_path_factory.mktemp("demo") / "world", plan=plan)
-    joined = join(world.labels, drivers=["newell", "SYM_H", "AE", "mlt"], offline=True)
-    return add_magnetometers(joined, root=world.spedas, offline=True)
+def data(ground_data) -> xr.Dataset:
+    return ground_data
 
 
 @pytest.fixture(scope="module")
@@ -190,3 +175,12 @@ def test_something_else_is_refused_and_nothing_is_left(effects, superposed, join
         with pytest.raises(ArchiveError, match=r"/dev/null/x\.csv: cannot be written"):
             write(effects, "/dev/null/x.csv")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_infinite_limit_is_text_in_json(effects, tmp_path):
+    """One event on either side can have no upper limit, and JSON has no number for that."""
+    open_ended = effects.assign(
+        risk_ratio_high=effects["risk_ratio_high"].where(effects["threshold"] < 0, np.inf)
+    )
+    rows = json.loads(write_json(open_ended, tmp_path / "open.json").read_text())["rows"]
+    assert {row["risk_ratio_high"] for row in rows} == {"inf"}

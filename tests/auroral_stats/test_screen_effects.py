@@ -16,12 +16,8 @@ from auroral_stats.epochs import epochs
 from auroral_stats.folded_table import FoldedTable
 from auroral_stats.gate import Gate
 from auroral_stats.geoeffectiveness import geoeffectiveness
-from auroral_stats.join import join
-from auroral_stats.mag_join import add_magnetometers
 from auroral_stats.onsets import onsets_from_labels
 from auroral_stats.screen_effects import ratio_text
-from auroral_stats.simulation.demo import build_demo
-from auroral_stats.simulation.demo_plan import DemoPlan
 
 LOOSE = Gate(min_nights=6, min_hours=1, min_winters=1, min_sites=1)
 RATIOS = "Risk ratio of class to control [95 % interval]"
@@ -30,19 +26,8 @@ BASELINES = "Matched risk ratio by baseline [95 % interval]"
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory) -> xr.Dataset:
-    plan = DemoPlan(
-        sites=("gill", "fsim", "rank"),
-        nights=8,
-        margin_days=1,
-        frame_seconds=30,
-        field_seconds=60,
-        fast_seconds=0,
-        truth_runs=2,
-    )
-    world = build_demo(tmp_path_factory.mktemp("demo") / "world", plan=plan)
-    joined = join(world.labels, drivers=["newell", "SYM_H", "AE", "mlt"], offline=True)
-    return add_magnetometers(joined, root=world.spedas, offline=True)
+def data(ground_data) -> xr.Dataset:
+    return ground_data
 
 
 @pytest.fixture(scope="module")
