@@ -93,6 +93,7 @@ $(VENV)/.made:
 	echo "      or name it: make BASE_PYTHON=/path/to/python3.12 ..." >&2; \
 	exit 1
 
+comma := ,
 # $(1): what to install, $(2): a word for the reader.
 define install
 	@echo "== installing $(2) into $(VENV) (minutes the first time)"
@@ -108,7 +109,7 @@ $(VENV)/.core: pyproject.toml $(VENV)/.made
 	$(call install,.,auroral_stats (core; no torch))
 
 $(VENV)/.test: pyproject.toml $(VENV)/.made
-	$(call install,.[test],auroral_stats with what the tests need)
+	$(call install,.[test$(comma)classifier],auroral_stats$(comma) torch and what the tests need; some 7 GB)
 	@touch $(VENV)/.core
 
 $(VENV)/.docs: pyproject.toml $(VENV)/.made

@@ -28,6 +28,7 @@ _ROOMS = (
     "effect_tables",
     "epochs",
     "errors",
+    "figure_files",
     "forms",
     "gate",
     "geoeffectiveness",

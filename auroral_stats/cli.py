@@ -21,7 +21,7 @@ from auroral_stats._cli.labels import import_labels, info
 from auroral_stats._cli.listings import drivers, sites
 from auroral_stats._cli.occurrence import occurrence
 from auroral_stats._version import __version__
-from auroral_stats.errors import AuroralStatsError
+from auroral_stats.terminal import run
 
 __all__ = ["app", "main"]
 
@@ -114,14 +114,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     given = _spread(given, _SEVERAL.get(given[0] if given else "", set()))
-    try:
-        app(given, prog_name="auroral_stats")
-    except AuroralStatsError as error:
-        typer.echo(f"error: {error}", err=True)
-        return error.exit_code
-    except (OSError, MemoryError) as error:
-        typer.echo(f"error: {str(error) or 'not enough memory'}", err=True)
-        return 1
-    except SystemExit as done:
-        return done.code if isinstance(done.code, int) else int(done.code is not None)
-    return 0
+    return run(app, given, "auroral_stats")

@@ -2,7 +2,7 @@
 
 Everything drawn is read from the result. Classes have the colours and markers of the figures of
 rates, estimates below the gate are grey, and the title says when data are simulated. Figures are
-made without pyplot; :func:`auroral_stats.plots.save_figure` writes them.
+made without pyplot; :func:`auroral_stats.figure_files.save_figure` writes them.
 """
 
 from __future__ import annotations

@@ -8,12 +8,9 @@ work without a display, in threads, and inside figures of your own (``ax=``).
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
@@ -21,7 +18,6 @@ from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from auroral_stats._figures.files import FIGURE_METADATA, check_figure_name
 from auroral_stats._figures.page import (
     legend_entries,
     length_of,
@@ -69,7 +65,7 @@ from auroral_stats._figures.style import (
 )
 from auroral_stats._figures.words import band_name, lower_first, rate_name, title_of
 from auroral_stats.errors import UsageError
-from auroral_stats.whole_file import write_whole
+from auroral_stats.figure_files import check_figure_name, save_figure
 
 __all__ = [
     "ALL_BANDS",
@@ -297,50 +293,3 @@ def plot_map(
     each = {1: 62.0, 2: 48.0}.get(len(labels), 38.0 if projection is None else 42.0)
     letter(made, result, axes, labels, bands, handles, each * len(bands) + 4.0, names)
     return panels
-
-
-def save_figure(figure: Figure, path: str | Path) -> Path:
-    """Write a figure whole or not at all; the suffix says which kind of file.
-
-    Parameters
-    ----------
-    figure : matplotlib.figure.Figure
-    path : path
-        ``.png`` (300 dots an inch), ``.pdf`` or ``.svg``. The file says which figure it is, by
-        which software and with which parameters, in its own metadata.
-
-    Returns
-    -------
-    Path
-
-    Raises
-    ------
-    UsageError
-        If the suffix is another one.
-    ArchiveError
-        If the file cannot be written; nothing is left behind.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     save_figure(Figure(), Path(folder) / "empty.png").name
-    'empty.png'
-    """
-    path = Path(path)
-    check_figure_name(path)
-    kind = path.suffix.lower().removeprefix(".")
-    known = vars(figure).get("provenance", {})
-    metadata = {
-        theirs: known[ours] for ours, theirs in FIGURE_METADATA[kind].items() if ours in known
-    }
-    # Read while the file is written, so they cannot be given to savefig: letters stay letters in
-    # PDF, and SVG does not change by itself. The lock keeps threads from restoring each other's.
-    settings: Any = {"pdf.fonttype": 42, "svg.hashsalt": "auroral_stats"}
-    with _SAVING, mpl.rc_context(settings):
-        return write_whole(
-            path, lambda f: figure.savefig(f, format=kind, dpi=300, metadata=metadata)
-        )
-
-
-_SAVING = threading.Lock()

@@ -1,16 +1,21 @@
-"""``auroral_classifier``: what is installed, and the classes that a label can name."""
+"""``auroral_classifier``: parse, call, print, save.
+
+Each command is a room of its own in ``_cli``. Everything heavy is imported inside the commands,
+so that ``--help`` answers at once.
+"""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from importlib import metadata, util
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 import classifier
-from auroral_stats.labels import AURORAL, CLASSES, USABLE
+from auroral_stats.terminal import run
+from classifier._cli.classes import classes
 
 __all__ = ["app", "main", "torch_versions"]
 
@@ -22,8 +27,14 @@ app = typer.Typer(
     help="Labels for all-sky camera frames, in the store that auroral_stats reads.",
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+#: The commands, in the order of ``--help``.
+for command in (classes,):
+    app.command(command.__name__.replace("_", "-"))(command)
 
 
 def torch_versions() -> dict[str, str | None]:
@@ -73,28 +84,18 @@ def auroral_classifier(
     """Labels for all-sky camera frames, in the store that auroral_stats reads."""
 
 
-@app.command()
-def classes() -> None:
-    """List the six classes with their codes in the label store, in the order of the OATH set.
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; the entry point of the console script.
 
-    Usable frames (arc, diffuse, discrete, clear) make up the denominator of a rate; cloudy and
-    moonlit frames say nothing about the aurora.
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Without the program's name; ``sys.argv`` by default.
+
+    Returns
+    -------
+    int
+        0 for success, 1 for failure, 2 for a mistake in the arguments.
     """
-    table = Table(title="Classes of a frame, OATH order", title_justify="left")
-    table.add_column("code", justify="right")
-    table.add_column("class")
-    table.add_column("aurora")
-    table.add_column("usable")
-    for code, name in enumerate(CLASSES):
-        table.add_row(
-            str(code),
-            name,
-            "yes" if name in AURORAL else "no",
-            "yes" if name in USABLE else "no",
-        )
-    Console().print(table)
-
-
-def main() -> None:
-    """Run the command line; the entry point of the console script."""
-    app()
+    given = sys.argv[1:] if arguments is None else arguments
+    return run(app, given, "auroral_classifier")

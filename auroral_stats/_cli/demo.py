@@ -9,8 +9,8 @@ import typer
 
 from auroral_stats._cli.arguments import named
 from auroral_stats._cli.occurrence import occurrence
-from auroral_stats._cli.terminal import console
 from auroral_stats._cli.world import demo_world
+from auroral_stats.terminal import console
 
 #: Where table and figure go if no folder is named.
 _RESULTS = Path("output/demo")

@@ -36,8 +36,8 @@ from auroral_stats._cli.arguments import (
 )
 from auroral_stats._cli.outputs import Outputs, check_outputs, show, write_effects
 from auroral_stats._cli.source import Source
-from auroral_stats._cli.terminal import progress
 from auroral_stats.errors import DataError, UsageError
+from auroral_stats.terminal import progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

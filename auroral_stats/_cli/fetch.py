@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from auroral_stats._cli.arguments import items, site_codes
-from auroral_stats._cli.terminal import console, progress
 from auroral_stats.errors import UsageError
+from auroral_stats.terminal import console, progress
 
 if TYPE_CHECKING:
     from auroral_stats.prefetch import Prefetched

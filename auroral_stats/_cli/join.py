@@ -19,8 +19,8 @@ from auroral_stats._cli.arguments import (
     site_codes,
 )
 from auroral_stats._cli.joining import join_store, with_magnetometers
-from auroral_stats._cli.terminal import console, progress
 from auroral_stats._cli.world import demo_labels
+from auroral_stats.terminal import console, progress
 
 
 def join(

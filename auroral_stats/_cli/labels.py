@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from auroral_stats._cli.arguments import named
-from auroral_stats._cli.terminal import console, progress
 from auroral_stats._cli.world import demo_labels
 from auroral_stats.errors import UsageError
+from auroral_stats.terminal import console, progress
 
 
 def import_labels(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from auroral_stats._cli.terminal import console
+from auroral_stats.terminal import console
 
 
 def drivers() -> None:

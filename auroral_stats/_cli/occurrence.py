@@ -37,9 +37,9 @@ from auroral_stats._cli.joining import (
     join_store,
 )
 from auroral_stats._cli.outputs import Outputs, check_outputs, show, write_outputs
-from auroral_stats._cli.terminal import progress
 from auroral_stats._cli.world import demo_labels
 from auroral_stats.errors import UsageError
+from auroral_stats.terminal import progress
 
 if TYPE_CHECKING:
     import xarray as xr

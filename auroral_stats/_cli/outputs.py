@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from auroral_stats._cli.terminal import console
 from auroral_stats.errors import UsageError
+from auroral_stats.terminal import console
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -72,7 +72,7 @@ def check_outputs(outputs: Outputs, inputs: Mapping[str, Path | None]) -> None:
         if other != name:
             raise UsageError(f"{name} {path}: {other} has the same name; give each its own.")
     if outputs.plot is not None:
-        from auroral_stats.plots import check_figure_name
+        from auroral_stats.figure_files import check_figure_name
 
         check_figure_name(outputs.plot)
     for path in outputs.given.values():
@@ -104,7 +104,7 @@ def write_effects(result: xr.Dataset, outputs: Outputs) -> list[Path]:
 
     def write_figure(result: xr.Dataset, path: Path) -> Path:
         from auroral_stats.effect_plots import figure
-        from auroral_stats.plots import save_figure
+        from auroral_stats.figure_files import save_figure
 
         return save_figure(figure(result), path)
 

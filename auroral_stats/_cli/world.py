@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from auroral_stats._cli.terminal import console, progress_bar
+from auroral_stats.terminal import console, progress_bar
 
 if TYPE_CHECKING:
     from auroral_stats.simulation.demo import DemoWorld

@@ -710,7 +710,7 @@ def test_an_unknown_suffix_is_refused(tmp_path, name):
 def test_the_name_of_a_figure_is_checked_without_matplotlib():
     code = (
         "import sys; from pathlib import Path\n"
-        "from auroral_stats._figures.files import check_figure_name\n"
+        "from auroral_stats.figure_files import check_figure_name\n"
         "for name in ('Bz.png', 'Bz.PDF', 'deep/Bz.svg'): check_figure_name(Path(name))\n"
         "assert 'matplotlib' not in sys.modules"
     )

@@ -18,9 +18,23 @@ BENEATH_LABELS = {
     "auroral_stats.errors",
     "auroral_stats.labels",
     "auroral_stats.provenance",
+    "auroral_stats.terminal",
 }
 
-HEAVY = {"torch", "torchvision", "pyspedas", "astropy", "aacgmv2", "matplotlib", "xarray"}
+# Imported by the commands that need them, not by `--help`.
+HEAVY = {
+    "torch",
+    "torchvision",
+    "pyspedas",
+    "astropy",
+    "aacgmv2",
+    "matplotlib",
+    "xarray",
+    "cdflib",
+    "PIL",
+    "scipy",
+    "sklearn",
+}
 
 
 def run(*args: str) -> str:

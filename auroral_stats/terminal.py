@@ -1,14 +1,50 @@
-"""What a command says while it works and when it is done."""
+"""What a command says while it works, when it is done and when it fails."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from auroral_stats.errors import AuroralStatsError
+
 if TYPE_CHECKING:
+    import typer
     from rich.console import Console
+
+__all__ = ["console", "progress", "progress_bar", "run"]
+
+
+def run(app: typer.Typer, arguments: Sequence[str], name: str) -> int:
+    """Run a command line and turn what goes wrong into one message and an exit code.
+
+    Parameters
+    ----------
+    app : typer.Typer
+    arguments : sequence of str
+        Without the program's name.
+    name : str
+        The program's name.
+
+    Returns
+    -------
+    int
+        0 for success, 1 for failure, 2 for a mistake in the arguments.
+    """
+    import typer
+
+    try:
+        app(list(arguments), prog_name=name)
+    except AuroralStatsError as error:
+        typer.echo(f"error: {error}", err=True)
+        return error.exit_code
+    except (OSError, MemoryError) as error:
+        typer.echo(f"error: {str(error) or 'not enough memory'}", err=True)
+        return 1
+    except SystemExit as done:
+        return done.code if isinstance(done.code, int) else int(done.code is not None)
+    return 0
 
 
 def console(*, stderr: bool = False) -> Console:

@@ -1,0 +1,1 @@
+"""The commands of ``auroral_classifier``, a room each."""
