@@ -1,0 +1,107 @@
+"""The pictures of an OATH-shaped set: 256 x 256 pixels, the data in the green channel."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from auroral_stats.errors import ArchiveError, DataError
+
+__all__ = ["IMAGE_SHAPE", "read_images", "write_image"]
+
+#: Rows and columns of every picture.
+IMAGE_SHAPE = (256, 256)
+
+
+def read_images(paths: Sequence[Path]) -> NDArray[np.uint8]:
+    """Read pictures: their green channel, which is the one that holds the data.
+
+    Parameters
+    ----------
+    paths : sequence of Path, (m,)
+        Such as :attr:`classifier.oath.Oath.images`, or some of them.
+
+    Returns
+    -------
+    ndarray of uint8, (m, 256, 256)
+        Row 0 is the upper edge of the picture.
+
+    Raises
+    ------
+    ArchiveError
+        If a picture is missing or damaged.
+    DataError
+        If one has another size, or its data are not in green (or grey).
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> picture = np.arange(65536, dtype=np.uint32).reshape(256, 256).astype(np.uint8)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_image(Path(folder) / "00001.png", picture)
+    ...     bool((read_images([Path(folder) / "00001.png"])[0] == picture).all())
+    True
+    """
+    out = np.empty((len(paths), *IMAGE_SHAPE), dtype=np.uint8)
+
+    def fill(i: int) -> None:
+        out[i] = _green(paths[i])
+
+    # decoding lets go of the interpreter
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        for _ in pool.map(fill, range(len(paths))):
+            pass
+    return out
+
+
+def write_image(path: Path, picture: NDArray[np.uint8]) -> None:
+    """Write a picture as the published ones are: RGB, with red and blue zero.
+
+    Parameters
+    ----------
+    path : Path
+    picture : ndarray of uint8, (256, 256)
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    from PIL import Image
+
+    colours = np.zeros((*picture.shape, 3), dtype=np.uint8)
+    colours[..., 1] = picture
+    Image.fromarray(colours).save(path, format="PNG", compress_level=1)
+
+
+def _green(path: Path) -> NDArray[np.uint8]:
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            bands = image.getbands()
+            pixels = np.asarray(image)
+    except (OSError, SyntaxError, ValueError) as error:  # Pillow calls a broken chunk bad syntax
+        reason = getattr(error, "strerror", None) or "it is no whole PNG file"
+        raise ArchiveError(
+            f"{path}: cannot be read ({reason}); take it from the tarball again, or get the set "
+            "with: auroral_classifier oath --download"
+        ) from error
+    if pixels.shape[:2] != IMAGE_SHAPE or bands[0] not in {"R", "L"} or pixels.dtype != np.uint8:
+        raise DataError(
+            f"{path}: is {pixels.shape[1]} x {pixels.shape[0]} pixels of {'/'.join(bands)} "
+            f"({pixels.dtype}); expected {IMAGE_SHAPE[1]} x {IMAGE_SHAPE[0]} of 8-bit R/G/B."
+        )
+    if bands[0] == "L":
+        return pixels if pixels.ndim == 2 else pixels[..., 0]
+    if not pixels[..., 1].any() and pixels[..., :3].any():
+        raise DataError(
+            f"{path}: the green channel is empty and another is not; in the published pictures "
+            "the data are in green alone."
+        )
+    return pixels[..., 1]
