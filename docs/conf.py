@@ -1,11 +1,14 @@
 """Sphinx configuration. Builds without network, warnings as errors: `make docs`."""
 
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import auroral_stats
 
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
+
+import reference_pages
 
 project = "auroral_stats"
 author = "The auroral_stats developers"
@@ -41,6 +44,7 @@ myst_links_external_new_tab = False
 autosummary_generate = False
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
+autodoc_mock_imports = [name for name in reference_pages.OPTIONAL if find_spec(name) is None]
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
 copybutton_prompt_text = r">>> |\.\.\. |\$ "

@@ -15,16 +15,19 @@ import pkgutil
 import re
 import types
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pandas as pd
 from sphinx.application import Sphinx
+from sphinx.ext.autodoc.mock import mock
 from sphinx.pycode import ModuleAnalyzer
 from sphinx.util import logging
 
 import auroral_stats
+import classifier
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +42,31 @@ TITLES = {
 
 # Modules that the command line reference describes instead.
 NOT_API = {"cli", "__main__"}
+
+# Packages whose functions are described, the title of each, and what a reader should know first.
+PACKAGES = (
+    (
+        auroral_stats,
+        "Python interface: auroral_stats",
+        (
+            "A room is imported on first use: ``import auroral_stats as aus`` and then, for example,",
+            "``aus.drivers.newell(400.0, 0.0, -5.0)``. Times are UTC throughout, as NumPy datetime64;",
+            "missing values are NaN.",
+        ),
+    ),
+    (
+        classifier,
+        "Python interface: classifier",
+        (
+            "Rooms are imported by their names, for example ``from classifier import frames``. Times",
+            "are UTC, stamped at the start of the exposure. Rooms that need torch, cdflib or AACGM",
+            "load them when they are used.",
+        ),
+    ),
+)
+
+# What the documentation can do without: stand-ins are imported where one is not installed.
+OPTIONAL = ("torch", "torchvision", "sklearn", "safetensors", "deflate", "isal", "PIL")
 
 
 def markdown(text: object) -> str:
@@ -214,19 +242,25 @@ def command_line(module: str, program: str) -> str:
 # ---- API ---------------------------------------------------------------------------------------
 
 
-def api_rooms() -> dict[str, ModuleType]:
+def offered_rooms(package: ModuleType) -> tuple[str, ...]:
+    """Rooms that the package hands out as attributes."""
+    return getattr(package, "_ROOMS", ())
+
+
+def api_rooms(package: ModuleType) -> dict[str, ModuleType]:
     """Every public module: those offered as rooms, and those found beside them."""
-    found = {m.name for m in pkgutil.iter_modules(auroral_stats.__path__)}
-    names = sorted((found | set(auroral_stats._ROOMS)) - NOT_API)
+    found = {m.name for m in pkgutil.iter_modules(package.__path__)}
+    names = sorted((found | set(offered_rooms(package))) - NOT_API)
     rooms = {}
     for name in names:
         if name.startswith("_"):
             continue
         try:
-            rooms[name] = importlib.import_module(f"auroral_stats.{name}")
+            rooms[name] = importlib.import_module(f"{package.__name__}.{name}")
         except (ImportError, AttributeError, SyntaxError) as error:
             logger.warning(
-                "auroral_stats.%s cannot be documented: %s: %s",
+                "%s.%s cannot be documented: %s: %s",
+                package.__name__,
                 name,
                 type(error).__name__,
                 error,
@@ -252,13 +286,15 @@ def public_names(module: ModuleType) -> list[str]:
     return sorted(names, key=lambda name: analyzer.tagorder.get(name, 0))
 
 
-def homes(rooms: Mapping[str, ModuleType]) -> tuple[dict[str, list[str]], dict[str, dict]]:
+def homes(
+    package: ModuleType, rooms: Mapping[str, ModuleType]
+) -> tuple[dict[str, list[str]], dict[str, dict]]:
     """Return the names that each room documents, and those it leaves to another room.
 
     A name is documented once: in the room that defines it, or, if the defining module is not
     offered as a room, in the first room that offers it.
     """
-    offered = [name for name in auroral_stats._ROOMS if name in rooms]
+    offered = [name for name in offered_rooms(package) if name in rooms]
     beside = [name for name in rooms if name not in offered]
     taken: dict[int, str] = {}
     here: dict[str, list[str]] = {}
@@ -269,7 +305,8 @@ def homes(rooms: Mapping[str, ModuleType]) -> tuple[dict[str, list[str]], dict[s
         for name in public_names(module):
             if not hasattr(module, name):
                 logger.warning(
-                    "auroral_stats.%s.__all__ names %s, which is not there",
+                    "%s.%s.__all__ names %s, which is not there",
+                    package.__name__,
                     room,
                     name,
                     type="reference_pages",
@@ -278,7 +315,7 @@ def homes(rooms: Mapping[str, ModuleType]) -> tuple[dict[str, list[str]], dict[s
                 continue
             value = getattr(module, name)
             home = taken.get(id(value))
-            defined_in = str(getattr(value, "__module__", "")).removeprefix("auroral_stats.")
+            defined_in = str(getattr(value, "__module__", "")).removeprefix(f"{package.__name__}.")
             if callable(value) and defined_in in offered:
                 home = defined_in
             # Small numbers and short strings are shared by the interpreter: not the same thing.
@@ -307,7 +344,7 @@ def alias_entry(module: ModuleType, name: str) -> list[str]:
 def room_page(
     room: str, module: ModuleType, names: Sequence[str], elsewhere: Mapping[str, str]
 ) -> str:
-    full = f"auroral_stats.{room}"
+    full = module.__name__
     functions = [n for n in names if inspect.isroutine(getattr(module, n))]
     classes = [n for n in names if inspect.isclass(getattr(module, n)) and not is_alias(module, n)]
     constants = [n for n in names if n not in functions and n not in classes]
@@ -352,27 +389,22 @@ def first_sentence(module: ModuleType) -> str:
     return " ".join(head.split("\n\n")[0].split())
 
 
-def api_pages() -> dict[str, str]:
-    rooms = api_rooms()
-    here, elsewhere = homes(rooms)
+def api_pages(package: ModuleType, title: str, head: Sequence[str]) -> dict[str, str]:
+    rooms = api_rooms(package)
+    here, elsewhere = homes(package, rooms)
     pages = {
         room: room_page(room, module, here[room], elsewhere[room]) for room, module in rooms.items()
     }
-    lines = [
-        "Python interface",
-        "================",
-        "",
-        "A room is imported on first use: ``import auroral_stats as aus`` and then, for example,",
-        "``aus.drivers.newell(400.0, 0.0, -5.0)``. Times are UTC throughout, as NumPy datetime64;",
-        "missing values are NaN.",
-        "",
-    ]
-    offered = [room for room in pages if room in auroral_stats._ROOMS]
-    beside = [room for room in pages if room not in auroral_stats._ROOMS]
-    for title, members in (("Rooms", offered), ("Modules behind them", beside)):
+    lines = [title, "=" * len(title), "", *head, ""]
+    offered = [room for room in pages if room in offered_rooms(package)]
+    beside = [room for room in pages if room not in offered_rooms(package)]
+    kinds = (
+        [("Rooms", offered), ("Modules behind them", beside)] if offered else [("Rooms", beside)]
+    )
+    for heading, members in kinds:
         if not members:
             continue
-        lines += [title, "-" * len(title), "", ".. list-table::", "   :class: rooms", ""]
+        lines += [heading, "-" * len(heading), "", ".. list-table::", "   :class: rooms", ""]
         for room in members:
             lines += [f"   * - :doc:`{room}`", f"     - {first_sentence(rooms[room])}"]
         lines += ["", ".. toctree::", "   :hidden:", "", *(f"   {room}" for room in members), ""]
@@ -413,11 +445,15 @@ def write_pages(app: Sphinx, _config: object) -> None:
             )
             text = ""
         write_if_changed(generated / f"{name}.md", text)
-    pages = api_pages()
-    for name, text in pages.items():
-        write_if_changed(api / f"{name}.rst", text)
-    for stale in {path.stem for path in api.glob("*.rst")} - set(pages):
-        (api / f"{stale}.rst").unlink()
+    for package, title, head in PACKAGES:
+        folder = api / package.__name__
+        folder.mkdir(exist_ok=True)
+        with mock([name for name in OPTIONAL if find_spec(name) is None]):
+            pages = api_pages(package, title, head)
+        for name, text in pages.items():
+            write_if_changed(folder / f"{name}.rst", text)
+        for stale in {path.stem for path in folder.glob("*.rst")} - set(pages):
+            (folder / f"{stale}.rst").unlink()
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
