@@ -27,9 +27,9 @@ is laid on them. This was found from the sky itself:
   deg between January and March is not excluded by this file alone; the frames of Gillam and the
   published readers, which lay PGM files on skymaps as stored, speak against it.)
 - Gillam, PGM of 10 March 2014, 06:03 UT, as stored: the glare of the Moon (elevation 28 deg,
-  azimuth 260 deg) is at row 149, column 214. The standard fish-eye places it at row 144, column
-  213, 5.5 pixels off; with the zenith at row 130, column 130 it is within 2.5 pixels. Flipped
-  top to bottom it would be 35 pixels off, left to right 170.
+  azimuth 260 deg) is at row 149, column 214. The standard fish-eye places it at row 143, column
+  213, 6 pixels (4 deg) off: the camera is not quite central or not quite level. Flipped top to
+  bottom it would be 37 pixels off, left to right 172.
 
 The top of the image is near the magnetic declination of the site: 22.6 deg at Gakona, and the Moon
 gives about 0 deg for Gillam.
@@ -131,14 +131,14 @@ def standard_fisheye(site: str | None = None) -> Fisheye:
     Notes
     -----
     This is an idealisation. Real cameras are off centre by a few pixels and turned by up to
-    some 25 degrees: at 30 deg elevation the standard lens may miss by hundreds of km at 110 km
+    some 25 degrees: at 30 deg elevation the standard lens may miss by some 100 km at 110 km
     height. Use a skymap for anything that is measured.
 
     Examples
     --------
     >>> lens = standard_fisheye()
     >>> [round(float(value), 1) for value in pixel_of(lens, azimuth=90.0, elevation=45.0)]
-    [127.5, 63.2]
+    [127.5, 63.7]
     >>> standard_fisheye("gako").top_azimuth
     22.6
     """
