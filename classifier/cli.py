@@ -16,6 +16,7 @@ import typer
 import classifier
 from auroral_stats.terminal import run
 from classifier._cli.classes import classes
+from classifier._cli.oath import oath
 
 __all__ = ["app", "main", "torch_versions"]
 
@@ -33,7 +34,7 @@ app = typer.Typer(
 )
 
 #: The commands, in the order of ``--help``.
-for command in (classes,):
+for command in (classes, oath):
     app.command(command.__name__.replace("_", "-"))(command)
 
 

@@ -64,6 +64,7 @@ _IMAGE_FOLDERS = (IMAGE_FOLDER, "images/scaled_cropped", "images")
 _NIGHT_START_HOUR = 19
 
 _LISTED_FAULTS = 12
+_DEPTH = 3  # the folder that was named, and two levels of folders in it
 
 
 @dataclass(frozen=True, eq=False)
@@ -288,12 +289,19 @@ def _root(path: Path) -> Path:
             f"{path}: {what}; expected the folder of an OATH set. Get it with: auroral_classifier "
             "oath --download, or unpack a tarball with: auroral_classifier oath --path FILE"
         )
-    folders = [path, *sorted(folder for folder in path.iterdir() if folder.is_dir())]
-    for folder in folders:
-        if any((folder / table).is_file() for table in tables):
-            return folder
+    level = [path]
+    for _ in range(_DEPTH):
+        found = [folder for folder in level if any((folder / table).is_file() for table in tables)]
+        if len(found) > 1:
+            raise UsageError(
+                f"{path}: holds several sets: {', '.join(folder.name for folder in found)}; "
+                "name one of them."
+            )
+        if found:
+            return found[0]
+        level = sorted(inner for folder in level for inner in folder.iterdir() if inner.is_dir())
     raise ArchiveError(
-        f"{path}: holds no OATH set: neither it nor a folder in it has {CLASSIFICATIONS}. Get one "
+        f"{path}: holds no OATH set: there is no {CLASSIFICATIONS} in it. Get one "
         "with: auroral_classifier oath --download, or simulate one with: auroral_classifier "
         "simulate --oath DIR"
     )

@@ -20,9 +20,10 @@ from pathlib import Path
 
 from auroral_stats.errors import ArchiveError
 from auroral_stats.whole_file import write_whole
+from classifier.oath_archive import SUFFIXES
 from classifier.resumed_transfer import Patience, Progress, fetch, forget
 
-__all__ = ["OATH_URL", "Download", "default_oath_folder", "download_oath"]
+__all__ = ["OATH_URL", "Download", "default_oath_folder", "download_oath", "unpacked_folder"]
 
 #: Where Clausen & Nickisch (2018) published the set; http is all that the server had then.
 OATH_URL = "http://tid.uio.no/plasma/oath/oath_v1.1_20181026.tgz"
@@ -88,6 +89,27 @@ def default_oath_folder() -> Path:
     elif not cache and sys.platform == "darwin":
         cache = "~/Library/Caches"
     return Path(cache or "~/.cache").expanduser().absolute() / "auroral_stats" / "oath"
+
+
+def unpacked_folder(archive: Path, folder: Path) -> Path:
+    """Return where an archive is unpacked to.
+
+    Parameters
+    ----------
+    archive, folder : Path
+
+    Returns
+    -------
+    Path
+
+    Examples
+    --------
+    >>> unpacked_folder(Path("oath_v1.1_20181026.tgz"), Path("cache")).as_posix()
+    'cache/oath_v1.1_20181026'
+    """
+    name = archive.name
+    suffix = next((end for end in SUFFIXES if name.lower().endswith(end)), "")
+    return folder / (name[: -len(suffix)] if suffix else f"{name}_unpacked")
 
 
 def download_oath(
