@@ -19,46 +19,43 @@ __all__ = ["percentile_pair", "percentile_pair_on_device"]
 
 
 def percentile_pair(
-    values: NDArray[Any], percentiles: tuple[float, float], *, padding: int = 0
+    values: NDArray[Any], percentiles: tuple[float, float]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return two percentiles of each row.
 
     Parameters
     ----------
     values : ndarray of uint16 or float32, (n, m)
-        No NaN, none below 0. Overwritten: what is left is in no order.
+        No NaN. Overwritten: what is left is in no order.
     percentiles : tuple of float
         Two numbers in [0, 100], the smaller first, %.
-    padding : int
-        So many zeros in each row are filling and not to be counted.
 
     Returns
     -------
     lower, upper : ndarray of float64, (n,)
-        Equal to ``numpy.percentile`` of each row without its filling, method ``linear``.
+        Equal to ``numpy.percentile`` of each row, method ``linear``.
 
     Examples
     --------
-    >>> counts = np.array([[7, 0, 3, 0, 5], [9, 9, 9, 0, 0]], dtype=np.uint16)
-    >>> [p.tolist() for p in percentile_pair(counts, (25, 100), padding=2)]
+    >>> counts = np.array([[7, 3, 5], [9, 9, 9]], dtype=np.uint16)
+    >>> [p.tolist() for p in percentile_pair(counts, (25, 100))]
     [[4.0, 9.0], [7.0, 9.0]]
     """
-    count = values.shape[1] - padding
-    (low, t_low), (high, t_high) = (_rank(p, count) for p in percentiles)
-    low, high = low + padding, high + padding
     last = values.shape[1] - 1
+    (low, t_low), (high, t_high) = (_rank(p, last + 1) for p in percentiles)
+    following = min(low + 1, last)
 
     # A selection puts one element in its place, the smaller ones before it and the larger after;
     # its other neighbour in rank is then an extreme of one side.
-    values.partition(min(low + 1, last), axis=1)
-    below = values[:, : low + 1].max(axis=1), values[:, min(low + 1, last)]
-    # Of the larger ones only the part after the first selection need be looked at.
-    rest = values[:, min(low + 1, last) :] if high > low else values
-    offset = values.shape[1] - rest.shape[1]
-    rest.partition(high - offset, axis=1)
-    at = rest[:, high - offset].copy()
-    above = rest[:, high - offset + 1 :].min(axis=1) if high < last else at
-    return _between(*below, t_low), _between(at, above, t_high)
+    values.partition(following, axis=1)
+    at_low, above_low = values[:, : low + 1].max(axis=1), values[:, following].copy()
+    # What the first selection has put to the left is not looked at again.
+    first = following if high > low else 0
+    rest = values[:, first:]
+    rest.partition(high - first, axis=1)
+    at_high = rest[:, high - first].copy()
+    above_high = rest[:, high - first + 1 :].min(axis=1) if high < last else at_high
+    return _between(at_low, above_low, t_low), _between(at_high, above_high, t_high)
 
 
 def percentile_pair_on_device(

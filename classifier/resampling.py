@@ -49,7 +49,9 @@ def triangle_weights(length: int, size: int) -> NDArray[np.float64]:
     return total
 
 
-def resize(frames: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+def resize(
+    frames: NDArray[np.float32], size: int, *, out: NDArray[np.float32] | None = None
+) -> NDArray[np.float32]:
     """Resize square frames.
 
     Parameters
@@ -57,6 +59,8 @@ def resize(frames: NDArray[np.float32], size: int) -> NDArray[np.float32]:
     frames : ndarray of float32, (n, length, length)
     size : int
         Side of the result, pixels.
+    out : ndarray of float32, (n, size, size), optional
+        Filled and returned; made if it is not given.
 
     Returns
     -------
@@ -70,10 +74,12 @@ def resize(frames: NDArray[np.float32], size: int) -> NDArray[np.float32]:
     [[0.714, 2.286], [0.714, 2.286]]
     """
     length = frames.shape[-1]
+    if out is None:
+        out = np.empty((len(frames), size, size), dtype=np.float32)
     if size == length:
-        return frames.copy()
+        out[:] = frames
+        return out
     weights = _sparse_weights(length, size)
-    out = np.empty((len(frames), size, size), dtype=np.float32)
     for frame, result in zip(frames, out, strict=True):
         rows = weights @ frame
         result[:] = (weights @ np.ascontiguousarray(rows.T)).T
