@@ -186,7 +186,7 @@ def read_sav(path: Path) -> Mapping[str, Any]:
         raise DataError(
             f"{path}: is a damaged save file or holds no structure named skymap"
             f" ({type(error).__name__}: {error}); {_REMEDY}."
-        ) from None
+        ) from error
 
 
 def _check_records(content: bytes, path: Path) -> None:
