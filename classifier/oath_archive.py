@@ -182,7 +182,7 @@ def _members(archive: Path) -> Iterator[_Member]:
                 None if entry.isdir() else partial(_tar_file, tar, entry),
             )
         # The checksum stands at the end of the compressed bytes, after what tarfile reads.
-        while tar.fileobj is not None and tar.fileobj.read(1 << 20):
+        while tar.fileobj.read(1 << 20):  # type: ignore[union-attr,unused-ignore]
             pass
 
 
