@@ -46,8 +46,9 @@ def preprocess(
     Parameters
     ----------
     images : ndarray or Tensor, (n, row, column)
-        Frames as stored: uint16 of either byte order, or uint8 for a recipe that says so; an array
-        may be mapped to a file. 256 x 256 pixels, but for ``kvammen-v1`` any size of at least 256
+        Frames as :func:`classifier.frames.read_frames` gives them (row 0 north, column 0 east):
+        uint16 of either byte order, or uint8 for a recipe that says so; an array may be mapped to a
+        file. 256 x 256 pixels, but for ``kvammen-v1`` any size of at least 256
         pixels a side.
     recipe : str or Recipe
         One of :data:`~classifier.recipes.RECIPES`.
@@ -153,10 +154,11 @@ def _on_cpu(
             ready -= low.astype(np.float32)[:, None, None]
             ready /= width.astype(np.float32)[:, None, None]
             np.clip(ready, 0.0, 1.0, out=ready)
-        if out.dtype == torch.float32:
-            resize(ready, out.shape[-1], out=out[block, 0].numpy())
-        else:
-            out[block, 0] = torch.from_numpy(resize(ready, out.shape[-1])).to(out.dtype)
+        direct = out.dtype == torch.float32
+        result = out[block, 0].numpy() if direct else np.empty(out[block, 0].shape, np.float32)
+        resize(ready, out.shape[-1], out=result[:, :, ::-1] if recipe.mirror else result)
+        if not direct:
+            out[block, 0] = torch.from_numpy(result).to(out.dtype)
 
 
 _memory = threading.local()
@@ -228,9 +230,11 @@ def _on_device(
         width = (high - low).clamp(min=_NARROWEST)
         ready = cropped - low.to(torch.float32)[:, None, None]
         ready = (ready / width.to(torch.float32)[:, None, None]).clamp_(0.0, 1.0)
-    if ready.shape[-1] == size:
-        return ready
-    return F.interpolate(ready[:, None], size=(size, size), mode="bilinear", antialias=True)[:, 0]
+    if ready.shape[-1] != size:
+        ready = F.interpolate(ready[:, None], size=(size, size), mode="bilinear", antialias=True)[
+            :, 0
+        ]
+    return ready.flip(-1) if recipe.mirror else ready
 
 
 def _as_float(images: NDArray[Any] | torch.Tensor, device: torch.device) -> torch.Tensor:

@@ -13,11 +13,17 @@ What the papers say, and what is decided here:
   data lies at 108.81, the farthest with data at 108.78), 1.01 to 1.05 % of its pixels are 255 and
   1.1 to 1.3 % are 0. That is the stretch with percentiles inside the cropped disc, cut to 8 bits
   by truncation. Percentiles over the whole frame would saturate at most 1.76 % of the disc.
+- The pictures of the OATH set show the sky mirrored: in picture 4 (Inuvik, 7 January 2013,
+  06:05:57 UT) Jupiter and nine bright stars from Vega to Procyon lie within 3 pixels of their
+  places if north is up and east is to the right; with east to the left, as in the raw frames that
+  :mod:`classifier.frames` gives, no turn brings more than five of the twenty objects so near. So
+  raw frames are mirrored, about the disc that this makes of theirs (row 127, column 127). The
+  pictures are not turned by the angle ``rotAng`` of the OATH tables.
 - Decided here: the square around the disc (217 x 217 pixels) is resized with an antialiasing
   triangle filter, so that the sky fills the input of the encoder at any size; what lies outside
   the disc is 0. Percentiles interpolate linearly, as ``numpy.percentile`` does by default.
-- Kvammen et al. 2020 turn the picture so that the geomagnetic pole points up, apply a 3 x 3
-  median, average 2 x 2 pixels and keep the central 128 x 128. Their pictures are 8-bit JPEG of
+- Kvammen et al. 2020 turn the picture so that the geomagnetic pole points up, mirror it along the
+  east-west axis, apply a 3 x 3 median, average 2 x 2 pixels and keep the central 128 x 128. Their pictures are 8-bit JPEG of
   another camera and no scaling is stated. Decided here: borders of the median repeat the edge, and
   the result is stretched between its 1st and 99th percentiles, because 16-bit counts need some
   scale. A THEMIS frame has 256 x 256 pixels, so the averaged one already has 128 x 128 and the
@@ -43,7 +49,7 @@ from numpy.typing import NDArray
 
 from auroral_stats.errors import UsageError
 
-__all__ = ["DEFAULT_RECIPE", "OATH_DISC", "RECIPES", "Disc", "Recipe", "find_recipe"]
+__all__ = ["DEFAULT_RECIPE", "FRAME_DISC", "OATH_DISC", "RECIPES", "Disc", "Recipe", "find_recipe"]
 
 
 @dataclass(frozen=True)
@@ -115,6 +121,9 @@ class Recipe:
         What is kept: the square around it, with 0 outside; None keeps the whole frame.
     turns : bool
         Whether frames may be turned first.
+    mirror : bool
+        Whether columns are reversed at the end: raw frames have east to the left, this has it to
+        the right.
     """
 
     id: str
@@ -129,10 +138,14 @@ class Recipe:
     percentiles: tuple[float, float] = (1.0, 99.0)
     disc: Disc | None = None
     turns: bool = False
+    mirror: bool = False
 
 
-#: The sky of the OATH pictures: the outer 15 % of a radius of 128 pixels cropped.
+#: The sky of the OATH pictures, which have east to the right: the outer 15 % of a radius of 128 pixels cropped.
 OATH_DISC = Disc(row=127.0, column=128.0, radius=0.85 * 128.0)
+
+#: The same part of raw frames as :mod:`classifier.frames` gives them, which have east to the left.
+FRAME_DISC = Disc(row=127.0, column=255.0 - 128.0, radius=0.85 * 128.0)
 
 #: The recipe of labels for which none is named.
 DEFAULT_RECIPE = "disc-percentile-v1"
@@ -146,18 +159,20 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
                 id=DEFAULT_RECIPE,
                 long_name="outer 15 % cropped, stretched between percentiles 1 and 99 of the disc",
                 source="Clausen and Nickisch 2018; Johnson et al. 2021",
-                disc=OATH_DISC,
+                disc=FRAME_DISC,
+                mirror=True,
             ),
             Recipe(
                 id="frame-percentile-v1",
                 long_name="outer 15 % cropped, stretched between percentiles 1 and 99 of the frame",
                 source="as a later script of the authors of Johnson et al. 2021",
                 stretch="frame",
-                disc=OATH_DISC,
+                disc=FRAME_DISC,
+                mirror=True,
             ),
             Recipe(
                 id="kvammen-v1",
-                long_name="magnetic north up, 3x3 median, 2x2 mean, central 128x128, stretched",
+                long_name="magnetic north up, mirrored, 3x3 median, 2x2 mean, central 128x128, stretched",
                 source="Kvammen et al. 2020; the stretch is ours",
                 shape=None,
                 median=3,
@@ -165,6 +180,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
                 centre=128,
                 stretch="frame",
                 turns=True,
+                mirror=True,
             ),
             Recipe(
                 id="oath-png-v1",

@@ -17,7 +17,7 @@ import time
 import numpy as np
 import pytest
 
-from classifier.recipes import OATH_DISC
+from classifier.recipes import FRAME_DISC
 
 torch = pytest.importorskip("torch")
 
@@ -27,15 +27,15 @@ def make_frames(count: int, seed: int = 0) -> np.ndarray:
     rng = np.random.default_rng(seed)
     row, column = np.mgrid[:256, :256] / 256.0
     tilt, phase = rng.uniform(0, 800, (count, 1, 1)), rng.uniform(0, 7, (count, 1, 1))
-    frames = 3300 + 2500 * OATH_DISC.mask((256, 256)) * (1 + 0.4 * np.sin(9 * row + phase))
+    frames = 3300 + 2500 * FRAME_DISC.mask((256, 256)) * (1 + 0.4 * np.sin(9 * row + phase))
     frames = rng.poisson(frames + tilt * column).astype(np.uint16)
     frames.reshape(count, -1)[:, rng.integers(0, 65536, 40)] = 65535
     return frames
 
 
 def plain_loop(frames: np.ndarray, size: int) -> np.ndarray:
-    inside = OATH_DISC.mask((256, 256))
-    box = OATH_DISC.box
+    inside = FRAME_DISC.mask((256, 256))
+    box = FRAME_DISC.box
     out = np.empty((len(frames), 1, size, size), dtype=np.float32)
     for i, frame in enumerate(frames):
         x = frame[inside].astype(np.float64)
@@ -43,7 +43,7 @@ def plain_loop(frames: np.ndarray, size: int) -> np.ndarray:
         x = np.clip(x / np.percentile(x, 99), 0, 1)
         picture = np.zeros((256, 256), dtype=np.float32)
         picture[inside] = x
-        square = torch.from_numpy(picture[box])[None, None]
+        square = torch.from_numpy(picture[box][:, ::-1].copy())[None, None]
         out[i] = torch.nn.functional.interpolate(
             square, size=(size, size), mode="bilinear", antialias=True
         )[0]
