@@ -40,8 +40,10 @@ __all__ = [
     "ORIGINS",
     "PUBLISHED_COUNTS",
     "SPLIT",
+    "TRUTH",
     "Oath",
     "class_counts",
+    "marker_of",
     "open_oath",
     "station_nights",
 ]
@@ -55,6 +57,8 @@ IMAGE_FOLDER = "images/cropped_scaled"
 ORIGINS = "images/files_origin.csv"
 #: In a set that is simulated, and says so: a JSON object with ``simulated`` and ``counts``.
 MARKER = "SIMULATED.json"
+#: In a simulated set: what was drawn in each picture.
+TRUTH = "classifications/truth.csv"
 
 #: The published table of origins has the two words of this folder the other way round.
 _IMAGE_FOLDERS = (IMAGE_FOLDER, "images/scaled_cropped", "images")
@@ -176,7 +180,7 @@ def open_oath(
     table_path = _first(root, (CLASSIFICATIONS, "classifications.csv"))
     table = read_classifications(table_path)
     gather(table_path.relative_to(root), table.faults)
-    marker = _marker(root)
+    marker = marker_of(root)
 
     if pictures != "present":
         expected = marker["counts"] if marker else PUBLISHED_COUNTS
@@ -240,6 +244,40 @@ def class_counts(label: NDArray[np.uint8]) -> dict[str, int]:
     """
     counts = np.bincount(label, minlength=len(CLASSES))
     return {name: int(count) for name, count in zip(CLASSES, counts, strict=True)}
+
+
+def marker_of(root: Path) -> dict[str, Any] | None:
+    """Return what a simulated set says about itself; None for a real one.
+
+    Parameters
+    ----------
+    root : Path
+        Folder of the set.
+
+    Returns
+    -------
+    dict, optional
+        ``simulated`` (True), ``counts`` by class, and what the set was made from.
+
+    Raises
+    ------
+    DataError
+        If the marker cannot be understood.
+    """
+    path = root / MARKER
+    if not path.exists():
+        return None
+    try:
+        marker = json.loads(path.read_text(encoding="utf-8"))
+        counts = [int(count) for count in marker["counts"]]
+        if marker["simulated"] is not True or len(counts) != len(CLASSES):
+            raise ValueError(marker)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"{path}: does not say what was simulated; remove the folder and simulate it again "
+            "with: auroral_classifier simulate --oath DIR"
+        ) from error
+    return {**marker, "counts": counts}
 
 
 def station_nights(
@@ -327,24 +365,6 @@ def _listing(folder: Path) -> set[str]:
         return set()
 
 
-def _marker(root: Path) -> dict[str, Any] | None:
-    """Return what a simulated set says about itself; None for a real one."""
-    path = root / MARKER
-    if not path.exists():
-        return None
-    try:
-        marker = json.loads(path.read_text(encoding="utf-8"))
-        counts = [int(count) for count in marker["counts"]]
-        if marker["simulated"] is not True or len(counts) != len(CLASSES):
-            raise ValueError(marker)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(
-            f"{path}: does not say what was simulated; remove the folder and simulate it again "
-            "with: auroral_classifier simulate --oath DIR"
-        ) from error
-    return {**marker, "counts": counts}
-
-
 def _split(root: Path, n: int, gather: Any) -> NDArray[np.int64] | None:
     """Return the official folds that a set brings, if they are rows of permutations."""
     path = _first(root, (SPLIT, "train_test_split.csv"))
@@ -363,7 +383,7 @@ def _split(root: Path, n: int, gather: Any) -> NDArray[np.int64] | None:
 
 def _truth(root: Path, picture: NDArray[np.int64], gather: Any) -> NDArray[np.uint8] | None:
     """Return what was drawn in each picture of a simulated set."""
-    path = root / "classifications" / "truth.csv"
+    path = root / TRUTH
     if not path.exists():
         return None
     try:

@@ -17,7 +17,14 @@ from numpy.typing import NDArray
 from auroral_stats.errors import ArchiveError
 from auroral_stats.labels import CLASSES
 
-__all__ = ["OATH_NAMES", "Classifications", "Origins", "read_classifications", "read_origins"]
+__all__ = [
+    "MONTHS",
+    "OATH_NAMES",
+    "Classifications",
+    "Origins",
+    "read_classifications",
+    "read_origins",
+]
 
 #: What the files of the set call our classes, in the order of their codes.
 OATH_NAMES = ("arc", "diffuse", "discrete", "cloudy", "moon", "noaurora")
@@ -26,7 +33,7 @@ OATH_NAMES = ("arc", "diffuse", "discrete", "cloudy", "moon", "noaurora")
 _FIRST_WITHOUT_AURORA = CLASSES.index("cloudy")
 _COLUMNS = ("class2", "class6", "picNum", "picType", "rotAng")
 #: Month names of the files are English, whatever the locale here.
-_MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
+MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
 
 
 class Classifications(NamedTuple):
@@ -190,7 +197,7 @@ def _published_origin(line: str) -> tuple[int, str, np.datetime64]:
     origin, picture = line.strip().rsplit(",", 1)
     site, date, clock = origin.split()
     day, month, year = date.split("/")
-    stamp = f"{int(year):04d}-{_MONTHS.index(month) // 3 + 1:02d}-{int(day):02d}T{clock}"
+    stamp = f"{int(year):04d}-{MONTHS.index(month) // 3 + 1:02d}-{int(day):02d}T{clock}"
     return int(Path(picture).stem), site.lower(), _utc(stamp)
 
 
