@@ -23,6 +23,7 @@ from classifier.skymap_files import SkymapFile, find_skymap, list_skymaps, read_
 __all__ = [
     "MIN_ELEVATION",
     "Skymap",
+    "choose_skymap",
     "find_skymap",
     "ideal_skymap",
     "magnetic_places",
@@ -222,6 +223,61 @@ def read_skymap(
         source=path.name,
     )
     return _with_maps(sky, maps, path)
+
+
+def choose_skymap(
+    where: str | Path | None,
+    site: str,
+    time: np.datetime64,
+    *,
+    height_km: float = 110.0,
+    min_elevation: float = MIN_ELEVATION,
+) -> tuple[Skymap, str]:
+    """Take the skymap file named, the one of a folder that was valid, or idealised optics.
+
+    Parameters
+    ----------
+    where : path or None
+        A skymap file, which is used whatever its dates are; a folder of them; or None for
+        :func:`ideal_skymap`.
+    site : str
+        Site code.
+    time : numpy.datetime64
+        UTC.
+    height_km, min_elevation : float
+        As for :func:`read_skymap`.
+
+    Returns
+    -------
+    skymap : Skymap
+    note : str
+        What the user should know: which one it is, and whether it is younger than the frames.
+
+    Raises
+    ------
+    UsageError
+        The file is for another site, or the folder has none for site and time.
+    ArchiveError, DataError
+        As for :func:`read_skymap`.
+
+    Examples
+    --------
+    >>> choose_skymap(None, "gill", np.datetime64("2014-03-10"))[1]
+    'gill: idealised optics; no skymap was given, so places may be off by some 100 km'
+    """
+    if where is None:
+        sky = ideal_skymap(site, height_km=height_km, min_elevation=min_elevation)
+        return sky, (
+            f"{sky.site}: idealised optics; no skymap was given, so places may be off by some"
+            " 100 km"
+        )
+    path = find_skymap(where, site, time) if Path(where).is_dir() else Path(where)
+    sky = read_skymap(path, height_km=height_km, min_elevation=min_elevation)
+    if sky.site != site.lower():
+        raise UsageError(f"{path}: is a skymap of {sky.site}; the frames are of {site}.")
+    younger = not np.isnat(sky.valid_from) and time < sky.valid_from
+    since = f", valid from {str(sky.valid_from)[:10]}, after these frames" if younger else ""
+    return sky, f"{sky.site}: {path.name}{since}"
 
 
 def magnetic_skymap(skymap: Skymap, time: np.datetime64) -> tuple[_Array, _Array]:

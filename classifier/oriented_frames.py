@@ -1,0 +1,112 @@
+"""Frames of any file, laid the way a skymap lies: row 0 north, column 0 east.
+
+The two archives store the same camera differently: ASF CDFs are turned by 180 degrees against the
+PGM files and the skymaps (:mod:`classifier.optics` says how that was found). Labelling does not
+mind; whatever puts frames on the sky or on the globe reads them here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from auroral_stats.errors import ArchiveError, DataError
+from classifier.frames import FrameFile, Frames, find_frames, read_frames
+
+__all__ = ["Skipped", "files_in", "read_oriented"]
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """Something that could not be used, and why.
+
+    Attributes
+    ----------
+    what : str
+        The file, with the number of the record where it is about one, or the site.
+    reason : str
+    """
+
+    what: str
+    reason: str
+
+
+def files_in(
+    paths: Iterable[str | Path],
+    sites: str | Iterable[str] | None = None,
+    start: Any = None,
+    end: Any = None,
+) -> Iterator[FrameFile]:
+    """Find the camera files among several files and folders, each file once.
+
+    Parameters
+    ----------
+    paths : iterable of path
+    sites, start, end
+        As for :func:`classifier.frames.find_frames`.
+
+    Yields
+    ------
+    FrameFile
+        Path by path; in order of time within a folder.
+
+    Raises
+    ------
+    ArchiveError
+        A path does not exist, or a folder may not be listed.
+    UsageError
+        A site is not known, or a time cannot be read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = Path(folder, "20140310_0600_gill_themis19_full.pgm.gz")
+    ...     file.touch()
+    ...     [found.site for found in files_in([file, folder])]
+    ['gill']
+    """
+    seen = set()
+    for path in paths:
+        for file in find_frames(path, sites, start, end):
+            place = file.path.resolve()
+            if place not in seen:
+                seen.add(place)
+                yield file
+
+
+def read_oriented(path: str | Path) -> tuple[Frames, list[Skipped]]:
+    """Read the frames of one file and lay them as a skymap lies.
+
+    Parameters
+    ----------
+    path : path
+        As for :func:`classifier.frames.read_frames`.
+
+    Returns
+    -------
+    frames : Frames
+        Without metadata; no frames where the file cannot be read.
+    skipped : list of Skipped
+        Records, or the file, that gave no frame.
+
+    Examples
+    --------
+    >>> frames, skipped = read_oriented("thg_l1_asf_gako_2011010617_v01.cdf")  # doctest: +SKIP
+    >>> frames.images.shape, skipped  # doctest: +SKIP
+    ((23, 256, 256), [])
+    """
+    path = Path(path)
+    try:
+        frames = read_frames(path, metadata=False)
+    except (ArchiveError, DataError) as error:
+        nothing = np.empty((0, 256, 256), np.uint16), np.empty(0, "datetime64[us]")
+        return Frames(*nothing, (), (), None, simulated=False), [Skipped(path.name, str(error))]
+    skipped = [Skipped(f"{path.name}, record {bad.record}", bad.reason) for bad in frames.bad]
+    if path.suffix.lower() == ".cdf":
+        frames = replace(frames, images=frames.images[:, ::-1, ::-1])
+    return frames, skipped
