@@ -1,0 +1,390 @@
+"""Minute files of the THEMIS all-sky imagers: PGM records one after the other ("stream0").
+
+A record is a header and 256 x 256 counts, big-endian, 16 bits each::
+
+    P5
+    #"Site unique ID" gill                                      site and camera: first record only
+    #"Image request start" 2014-03-10 06:00:00.063119 UTC       start of the exposure
+    #"Image readout start" 2014-03-10 06:00:01.048193 UTC
+    #"Exposure plus initial readout"    985.07 ms
+    256 256
+    65535
+
+There is no mark behind the counts and no length before them. So a record is taken only if the next
+header, or the end of the file, stands exactly where its counts end: a byte lost or added shifts
+every pixel behind it, and is seen by nothing else.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from auroral_stats.errors import UsageError
+from auroral_stats.whole_file import write_whole
+from classifier.frame_records import IMAGE_SHAPE, BadRecord
+
+__all__ = [
+    "PgmRecord",
+    "believable_size",
+    "decode_images",
+    "header_values",
+    "request_times",
+    "scan_pgm",
+    "write_pgm",
+]
+
+_PIXELS = IMAGE_SHAPE[0] * IMAGE_SHAPE[1]
+_IMAGE_BYTES = 2 * _PIXELS
+_MAXVAL = 65535
+
+#: Exposure and first readout, as real cameras report it.
+_EXPOSURE_MS = 985.07
+
+#: Bytes of a header: 337 in real files, 1,059 in a first one.
+_SHORTEST_HEADER, _LONGEST_HEADER = 100, 4096
+
+_START = b'P5\n#"'
+_HEADER = re.compile(
+    rb'P5\n(?:#"[^"\x00-\x08\x0a-\x1f\x7f]+"[^\x00-\x08\x0a-\x1f\x7f]*\n)+'
+    rb"([0-9]{1,5}) ([0-9]{1,5})\n([0-9]{1,5})\n"
+)
+_COMMENT = re.compile(rb'^#"([^"\n]+)"([^\n]*)$', re.MULTILINE)
+_REQUEST, _READOUT = "Image request start", "Image readout start"
+_EXPOSURE = "Exposure plus initial readout"
+_CLOCK = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6} UTC")
+_MILLISECONDS = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?) ms")
+
+#: Start, readout and exposure time of a record contradict each other beyond this.
+_AGREEMENT = np.timedelta64(1000, "us")
+
+
+@dataclass(frozen=True)
+class PgmRecord:
+    """A record with a sound header and the right number of counts.
+
+    Attributes
+    ----------
+    number : int
+        In the file, from 0, counting damaged ones.
+    header : bytes
+    offset : int
+        Of the counts.
+    """
+
+    number: int
+    header: bytes
+    offset: int
+
+
+def believable_size(size: int) -> bool:
+    """Return whether a whole file of whole records can have so many bytes.
+
+    Parameters
+    ----------
+    size : int
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> believable_size(2_628_902), believable_size(1_000_000), believable_size(20 * 131_072)
+    (True, False, False)
+    """
+    records = size // (_IMAGE_BYTES + _SHORTEST_HEADER)
+    rest = size - records * _IMAGE_BYTES
+    return records > 0 and records * _SHORTEST_HEADER <= rest <= records * _LONGEST_HEADER
+
+
+def scan_pgm(
+    data: bytes | bytearray, *, cut: bool = False
+) -> tuple[list[PgmRecord], list[BadRecord]]:
+    r"""Find the records of a minute file.
+
+    Parameters
+    ----------
+    data : bytes or bytearray
+        The file, inflated.
+    cut : bool
+        Whether the data end where the file was cut off. A record that ends there too is not taken:
+        only what follows would show that its counts are all there.
+
+    Returns
+    -------
+    records : list of PgmRecord
+        Sound records in the order of the file.
+    bad : list of BadRecord
+        All others. Behind damage, the search goes on at what looks like the next header.
+
+    Examples
+    --------
+    >>> records, bad = scan_pgm(b"P5\n")
+    >>> bad
+    [BadRecord(record=0, reason='its header is damaged')]
+    """
+    records: list[PgmRecord] = []
+    bad: list[BadRecord] = []
+    number = at = 0
+    while at < len(data):
+        found = _HEADER.match(data, at, at + _LONGEST_HEADER)
+        reason, resume = "its header is damaged", at + 1
+        if found:
+            header, resume = bytes(found[0]), found.end()
+            width, height, maxval = (int(size) for size in found.groups())
+            end = resume + width * height * (2 if maxval > 255 else 1)
+            reason = _header_fault(header, (height, width), maxval)
+            follows = end == len(data) or data.startswith(_START, end)
+            if end > len(data):
+                reason = reason or (
+                    f"cut short: {len(data) - resume:,} of {_IMAGE_BYTES:,} bytes of its image"
+                )
+            elif not follows:
+                reason = reason or (
+                    "no record follows where its image ends: bytes are missing or too many"
+                )
+            elif cut and end == len(data):
+                reason = reason or "the file is cut off where its image ends"
+            if not reason:
+                records.append(PgmRecord(number, header, resume))
+            if follows:
+                resume = end
+        if reason:
+            bad.append(BadRecord(number, reason))
+        if resume < len(data) and not data.startswith(_START, resume):
+            resume = data.find(_START, resume)
+            if resume < 0:
+                break
+            # Records whose headers are not even recognised keep their numbers.
+            lost = round((resume - at) / (_IMAGE_BYTES + len(_START))) - 1
+            bad += [BadRecord(number + 1 + k, "its header is damaged") for k in range(lost)]
+            number += max(lost, 0)
+        at, number = resume, number + 1
+    return records, bad
+
+
+def _header_fault(header: bytes, shape: tuple[int, int], maxval: int) -> str:
+    """Return what is wrong with a header; empty if nothing is."""
+    if shape != IMAGE_SHAPE:
+        return f"its image has {shape[0]} x {shape[1]} pixels, not 256 x 256"
+    if maxval != _MAXVAL:
+        return f"its largest value is {maxval}, not {_MAXVAL}"
+    # A line that lost its end runs into the next one.
+    if header.count(b'#"') != header.count(b'\n#"') or header.count(_REQUEST.encode()) > 1:
+        return "its header is damaged"
+    return ""
+
+
+def decode_images(
+    data: bytes | bytearray, records: Sequence[PgmRecord], out: NDArray[np.uint16]
+) -> None:
+    """Copy the counts of ``records`` into ``out``, in native byte order.
+
+    Parameters
+    ----------
+    data : bytes or bytearray
+        As given to :func:`scan_pgm`.
+    records : sequence of PgmRecord
+    out : ndarray of uint16, (frame, 256, 256)
+        One image a record.
+    """
+    flat = out.reshape(len(records), _PIXELS)
+    for row, record in zip(flat, records, strict=True):
+        row[:] = np.frombuffer(data, ">u2", _PIXELS, record.offset)
+
+
+def header_values(header: bytes) -> dict[str, str]:
+    r"""Return what a header says, key to text; of a key that occurs twice, the last value.
+
+    Parameters
+    ----------
+    header : bytes
+
+    Returns
+    -------
+    dict of str to str
+
+    Examples
+    --------
+    >>> header_values(b'P5\n#"Site name" Gillam\n#"Pixel depth" 16 bits\n256 256\n65535\n')
+    {'Site name': 'Gillam', 'Pixel depth': '16 bits'}
+    """
+    return {
+        key.decode("latin-1"): value.decode("latin-1").strip()
+        for key, value in _COMMENT.findall(header)
+    }
+
+
+def request_times(
+    values: Sequence[Mapping[str, str]],
+) -> tuple[NDArray[np.datetime64], dict[int, str]]:
+    """Return the start of exposure that each header gives.
+
+    Each header holds it twice over: the request comes as long before the readout as "Exposure plus
+    initial readout" says. Where any header of a file shows this, to 1 ms, those that do not are
+    refused.
+
+    Parameters
+    ----------
+    values : sequence of mapping
+        From :func:`header_values`.
+
+    Returns
+    -------
+    time : ndarray of datetime64[us], (header,)
+        UTC; NaT where a header has none.
+    faults : dict of int to str
+        Why the time of a header is missing or cannot be trusted, by its index.
+
+    Examples
+    --------
+    >>> request_times([{"Image request start": "2014-03-10 06:00:00.063119 UTC"}])[0]
+    array(['2014-03-10T06:00:00.063119'], dtype='datetime64[us]')
+    """
+    time = _clock([each.get(_REQUEST, "") for each in values])
+    faults = {
+        int(index): f"it has no time stamp ({_REQUEST})" for index in np.flatnonzero(np.isnat(time))
+    }
+    found = [_MILLISECONDS.fullmatch(each.get(_EXPOSURE, "")) for each in values]
+    span = np.array([round(float(each[1]) * 1000) if each else -1 for each in found], "m8[us]")
+    difference = np.abs(_clock([each.get(_READOUT, "") for each in values]) - time - span)
+    # Comparisons with NaT are false.
+    agrees = (difference <= _AGREEMENT) & (span > np.timedelta64(0))
+    if agrees.any():
+        for index in np.flatnonzero(~agrees):
+            faults.setdefault(int(index), "its time stamps contradict each other")
+    return time, faults
+
+
+def _clock(stamps: Sequence[str]) -> NDArray[np.datetime64]:
+    text = [each[:-4].replace(" ", "T") if _CLOCK.fullmatch(each) else "NaT" for each in stamps]
+    try:
+        return np.array(text, "datetime64[us]")
+    except ValueError:
+        return np.array([_or_nat(each) for each in text], "datetime64[us]")
+
+
+def _or_nat(text: str) -> np.datetime64:
+    try:
+        return np.datetime64(text, "us")
+    except ValueError:  # such as 31 February
+        return np.datetime64("NaT", "us")
+
+
+def write_pgm(
+    path: str | Path,
+    images: ArrayLike,
+    time: ArrayLike,
+    *,
+    site: str,
+    camera: str = "themis19",
+    simulated: bool,
+    metadata: Mapping[str, str] | None = None,
+    compression: int = 6,
+) -> Path:
+    """Write frames as a minute file, laid out like those of the THEMIS all-sky imagers.
+
+    Parameters
+    ----------
+    path : path
+        Compressed as its name ends: ``.gz``, ``.bz2``, or not at all.
+    images : array_like of uint16, (frame, 256, 256)
+    time : array_like of datetime64, (frame,)
+        Start of exposure, UTC.
+    site : str
+        Code of the site.
+    camera : str
+    simulated : bool
+        Whether to say, in the first record, that the frames are simulated.
+    metadata : mapping of str to str, optional
+        More lines for the first record.
+    compression : int
+        1 is fast, 9 is small.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    UsageError
+        If the images, times or lines do not fit the format.
+    ArchiveError
+        If the file cannot be written; nothing is left behind.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from classifier.frames import read_frames
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = write_pgm(
+    ...         folder + "/20140310_0600_gill_themis19_full.pgm.gz",
+    ...         np.full((2, 256, 256), 3300, np.uint16),
+    ...         ["2014-03-10T06:00:00", "2014-03-10T06:00:03"],
+    ...         site="gill",
+    ...         simulated=True,
+    ...     )
+    ...     frames = read_frames(path)
+    >>> frames.images.shape, frames.site, frames.simulated
+    ((2, 256, 256), 'gill', True)
+    """
+    path = Path(path)
+    counts, times = np.asarray(images), np.atleast_1d(np.asarray(time, "datetime64[us]"))
+    if counts.dtype.kind != "u" or counts.dtype.itemsize != 2 or counts.shape[1:] != IMAGE_SHAPE:
+        raise UsageError(
+            f"images are {counts.dtype} of shape {counts.shape}; expected uint16 (n, 256, 256)."
+        )
+    if times.shape != counts.shape[:1] or not times.size or np.isnat(times).any():
+        raise UsageError(
+            f"{times.size} times, {np.isnat(times).sum()} of them NaT, for {len(counts)} images; "
+            "expected one for each image, and at least one image."
+        )
+    first = {
+        "Project unique ID": "themis-gbo",
+        "Site unique ID": site,
+        "Imager unique ID": camera,
+        "Pixel depth": "16 bits",
+        **({"Simulated": "true"} if simulated else {}),
+        **(metadata or {}),
+    }
+    parts: list[bytes] = []
+    for number, (image, start) in enumerate(zip(counts, times, strict=True)):
+        readout = start + np.timedelta64(round(_EXPOSURE_MS * 1000), "us")
+        own = {
+            "Mode unique ID": "full",
+            "Mode sequence number": str(number),
+            _REQUEST: f"{str(start).replace('T', ' ')} UTC",
+            _READOUT: f"{str(readout).replace('T', ' ')} UTC",
+            _EXPOSURE: f"   {_EXPOSURE_MS:.2f} ms",
+        }
+        parts += [_header(own if number else first | own), image.astype(">u2").tobytes()]
+    content = b"".join(parts)
+    if path.suffix == ".gz":
+        content = gzip.compress(content, compression, mtime=0)
+    elif path.suffix == ".bz2":
+        content = bz2.compress(content, compression)
+    return write_whole(path, lambda file: file.write_bytes(content))
+
+
+def _header(values: Mapping[str, str]) -> bytes:
+    lines = "".join(f'#"{key}" {value}\n' for key, value in values.items())
+    try:
+        header = f"P5\n{lines}256 256\n{_MAXVAL}\n".encode("latin-1")
+    except UnicodeEncodeError as error:
+        raise UsageError(f"{error.object[error.start]!r} cannot stand in a PGM header.") from error
+    if not _HEADER.fullmatch(header) or header.count(b'#"') != len(values):
+        raise UsageError(
+            "a key or value cannot stand in a PGM header: no line breaks, control characters, "
+            'or #", and no quotation mark in a key.'
+        )
+    if len(header) > _LONGEST_HEADER:
+        raise UsageError(f"{len(header):,} bytes of metadata; at most {_LONGEST_HEADER:,} fit.")
+    return header
