@@ -16,6 +16,8 @@ import typer
 import classifier
 from auroral_stats.terminal import run
 from classifier._cli.classes import classes
+from classifier._cli.keogram import keogram
+from classifier._cli.mosaic import mosaic
 from classifier._cli.oath import oath
 
 __all__ = ["app", "main", "torch_versions"]
@@ -34,7 +36,7 @@ app = typer.Typer(
 )
 
 #: The commands, in the order of ``--help``.
-for command in (classes, oath):
+for command in (classes, oath, keogram, mosaic):
     app.command(command.__name__.replace("_", "-"))(command)
 
 

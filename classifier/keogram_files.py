@@ -85,7 +85,9 @@ def keogram_of_files(
     slit: MeridianSlit | None = None
     note, count = "", 0
     first, last = _bound("start", start), _bound("end", end)
-    times, slices, skipped, kinds = [], [], [], {}
+    times, slices = [], []
+    skipped: list[Skipped] = []
+    kinds: dict[bool, str] = {}
     for file in files_in(paths, site, start, end):
         frames, bad = read_oriented(file.path)
         skipped += bad
