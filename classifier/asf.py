@@ -97,7 +97,7 @@ def read_asf(path: Path) -> AsfRecords:
         import cdflib
     except ImportError as error:
         raise UsageError(f"{path}: reading CDF files needs cdflib: pip install cdflib.") from error
-    site, attributes = None, {}
+    site, attributes, short = None, {}, _shortfall(path)
     try:
         file = cdflib.CDF(path)
         attributes = {
@@ -111,15 +111,20 @@ def read_asf(path: Path) -> AsfRecords:
             if (match := _IMAGES.fullmatch(name))
         ]
         if len(found) != 1:
-            return _nothing(f"it has {len(found)} variables thg_asf_<site>, not one", attributes)
+            why = f"it has {len(found)} variables thg_asf_<site>, not one"
+            return _nothing(short or why, attributes)
         name, site = found[0][0], found[0][1]
         images, number, bad, wide = _images(file, name)
         time = _times(file, name, wide=wide)
     except Exception as error:  # noqa: BLE001 - a damaged file can make cdflib raise anything
-        return _nothing(_damage(path, error), attributes, site)
+        why = str(error).strip() or type(error).__name__
+        return _nothing(short or f"the CDF cannot be read ({why})", attributes, site)
     known = number.size + len({record.record for record in bad})
     if time.size != known:
-        return _nothing(f"it has {known} images, but {time.size} times", attributes, site)
+        why = f"it has {known} images, but {time.size} times"
+        return _nothing(short or why, attributes, site)
+    if short:
+        bad.append(BadRecord(known, short))
     return AsfRecords(images, number, time[number], tuple(bad), site, attributes)
 
 
@@ -134,18 +139,20 @@ def _nothing(reason: str, attributes: dict[str, str], site: str | None = None) -
     )
 
 
-def _damage(path: Path, error: Exception) -> str:
-    """Say why a file cannot be read: cut short, if it is, else what cdflib met with."""
+def _shortfall(path: Path) -> str:
+    """Say by how much a file is shorter than it states; empty if it is not, or does not say."""
     with path.open("rb") as file:
         head = file.read(28)
         size = file.seek(0, 2)
-        if head[:4] == CDF_MAGIC[0] and int.from_bytes(head[16:20]) == 1:
-            # The descriptor record points to the global one, which holds the end of the file.
-            file.seek(min(int.from_bytes(head[20:28]) + 36, size))
-            stated = int.from_bytes(file.read(8))
-            if not size >= stated > 0:
-                return f"the CDF is cut short: {size:,} of {stated:,} bytes"
-    return f"the CDF cannot be read ({str(error).strip() or type(error).__name__})"
+        if head[:4] != CDF_MAGIC[0] or (len(head) == 28 and int.from_bytes(head[16:20]) != 1):
+            return ""
+        # The descriptor record points to the global one, which holds the end of the file.
+        file.seek(min(int.from_bytes(head[20:28]) + 36, size))
+        end = file.read(8)
+    stated = int.from_bytes(end)
+    if len(end) < 8:
+        return f"the CDF is cut short, to {size:,} bytes"
+    return "" if size >= stated else f"the CDF is cut short: {size:,} of {stated:,} bytes"
 
 
 def _images(

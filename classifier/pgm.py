@@ -49,7 +49,11 @@ _MAXVAL = 65535
 _EXPOSURE_MS = 985.07
 
 #: Bytes of a header: 337 in real files, 1,059 in a first one.
-_SHORTEST_HEADER, _LONGEST_HEADER = 100, 4096
+_LONGEST_HEADER = 4096
+_USUAL_HEADERS = (100, 2048)
+
+#: A minute at one frame a second; the THEMIS cameras take twenty.
+_MOST_RECORDS = 60
 
 _START = b'P5\n#"'
 _HEADER = re.compile(
@@ -85,7 +89,7 @@ class PgmRecord:
 
 
 def believable_size(size: int) -> bool:
-    """Return whether a whole file of whole records can have so many bytes.
+    """Return whether a whole minute file can have so many bytes; one number in a thousand can.
 
     Parameters
     ----------
@@ -100,9 +104,9 @@ def believable_size(size: int) -> bool:
     >>> believable_size(2_628_902), believable_size(1_000_000), believable_size(20 * 131_072)
     (True, False, False)
     """
-    records = size // (_IMAGE_BYTES + _SHORTEST_HEADER)
-    rest = size - records * _IMAGE_BYTES
-    return records > 0 and records * _SHORTEST_HEADER <= rest <= records * _LONGEST_HEADER
+    short, long = _USUAL_HEADERS
+    records = size // (_IMAGE_BYTES + short)
+    return 0 < records <= _MOST_RECORDS and size <= records * (_IMAGE_BYTES + long)
 
 
 def scan_pgm(
@@ -160,9 +164,8 @@ def scan_pgm(
         if reason:
             bad.append(BadRecord(number, reason))
         if resume < len(data) and not data.startswith(_START, resume):
-            resume = data.find(_START, resume)
-            if resume < 0:
-                break
+            found_next = data.find(_START, resume)
+            resume = found_next if found_next >= 0 else len(data)
             # Records whose headers are not even recognised keep their numbers.
             lost = round((resume - at) / (_IMAGE_BYTES + len(_START))) - 1
             bad += [BadRecord(number + 1 + k, "its header is damaged") for k in range(lost)]
@@ -375,6 +378,8 @@ def write_pgm(
 
 
 def _header(values: Mapping[str, str]) -> bytes:
+    if any('"' in key for key in values):
+        raise UsageError("a key of a PGM header cannot have a quotation mark.")
     lines = "".join(f'#"{key}" {value}\n' for key, value in values.items())
     try:
         header = f"P5\n{lines}256 256\n{_MAXVAL}\n".encode("latin-1")
@@ -382,8 +387,8 @@ def _header(values: Mapping[str, str]) -> bytes:
         raise UsageError(f"{error.object[error.start]!r} cannot stand in a PGM header.") from error
     if not _HEADER.fullmatch(header) or header.count(b'#"') != len(values):
         raise UsageError(
-            "a key or value cannot stand in a PGM header: no line breaks, control characters, "
-            'or #", and no quotation mark in a key.'
+            "a key or value cannot stand in a PGM header: no empty key, line break, control "
+            'character or #" is possible.'
         )
     if len(header) > _LONGEST_HEADER:
         raise UsageError(f"{len(header):,} bytes of metadata; at most {_LONGEST_HEADER:,} fit.")
