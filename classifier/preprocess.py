@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from numpy.typing import ArrayLike, NDArray
 
 from auroral_stats.errors import DataError, UsageError
+from classifier.frame_filters import median_of_nine, turned
 from classifier.percentiles import percentile_pair, percentile_pair_on_device
 from classifier.recipes import DEFAULT_RECIPE, RECIPES, Disc, Recipe, find_recipe
 from classifier.resampling import resize
@@ -46,10 +47,11 @@ def preprocess(
     Parameters
     ----------
     images : ndarray or Tensor, (n, row, column)
-        Frames as :func:`classifier.frames.read_frames` gives them (row 0 north, column 0 east):
-        uint16 of either byte order, or uint8 for a recipe that says so; an array may be mapped to a
-        file. 256 x 256 pixels, but for ``kvammen-v1`` any size of at least 256
-        pixels a side.
+        Row 0 north and column 0 east, as PGM files store frames and
+        :func:`classifier.oriented_frames.read_oriented` gives those of any file; pictures of the
+        OATH set as they are. uint16 of either byte order, or uint8 for a recipe that says so; an
+        array may be mapped to a file. 256 x 256 pixels, but for ``kvammen-v1`` any size of at least
+        256 pixels a side.
     recipe : str or Recipe
         One of :data:`~classifier.recipes.RECIPES`.
     size : int
@@ -254,50 +256,15 @@ def _as_float(images: NDArray[Any] | torch.Tensor, device: torch.device) -> torc
 def _filtered(frames: torch.Tensor, recipe: Recipe, turn: NDArray[np.float64]) -> torch.Tensor:
     """Turn, filter, average and crop, (n, row, column) of float32."""
     if turn.any():
-        frames = torch.stack([_turned(f, float(a)) for f, a in zip(frames, turn, strict=True)])
+        frames = torch.stack([turned(f, float(a)) for f, a in zip(frames, turn, strict=True)])
     if recipe.median == 3:
-        frames = _median_of_nine(frames)
+        frames = median_of_nine(frames)
     if recipe.binning > 1:
         frames = F.avg_pool2d(frames[:, None], recipe.binning)[:, 0]
     if recipe.centre is not None:
         top, left = ((side - recipe.centre) // 2 for side in frames.shape[1:])
         frames = frames[:, top : top + recipe.centre, left : left + recipe.centre]
     return frames
-
-
-def _turned(frame: torch.Tensor, angle: float) -> torch.Tensor:
-    """Turn one frame anticlockwise by ``angle`` deg about its centre."""
-    quarters, rest = divmod(angle, 90.0)
-    if rest == 0.0 and (quarters % 2 == 0 or frame.shape[0] == frame.shape[1]):
-        return torch.rot90(frame, int(quarters) % 4)
-    rows, columns = frame.shape
-    row = torch.arange(rows, device=frame.device, dtype=torch.float32) - (rows - 1) / 2
-    column = torch.arange(columns, device=frame.device, dtype=torch.float32) - (columns - 1) / 2
-    cos, sin = float(np.cos(np.radians(angle))), float(np.sin(np.radians(angle)))
-    # Where in the frame as stored each pixel of the turned one lies, from the centre.
-    x = (cos * column[None, :] - sin * row[:, None]) / (columns / 2)
-    y = (sin * column[None, :] + cos * row[:, None]) / (rows / 2)
-    grid = torch.stack([x, y], dim=-1)[None]
-    turned = F.grid_sample(
-        frame[None, None], grid, mode="bilinear", padding_mode="border", align_corners=False
-    )
-    return turned[0, 0]
-
-
-#: Exchanges that leave the median of nine values in the middle (Paeth 1990, Graphics Gems, 171).
-_EXCHANGES = (
-    *((1, 2), (4, 5), (7, 8), (0, 1), (3, 4), (6, 7), (1, 2), (4, 5), (7, 8), (0, 3)),
-    *((5, 8), (4, 7), (3, 6), (1, 4), (2, 5), (4, 7), (4, 2), (6, 4), (4, 2)),
-)
-
-
-def _median_of_nine(frames: torch.Tensor) -> torch.Tensor:
-    padded = F.pad(frames[:, None], (1, 1, 1, 1), mode="replicate")[:, 0]
-    rows, columns = frames.shape[1:]
-    nine = [padded[:, i : i + rows, j : j + columns] for i in range(3) for j in range(3)]
-    for a, b in _EXCHANGES:
-        nine[a], nine[b] = torch.minimum(nine[a], nine[b]), torch.maximum(nine[a], nine[b])
-    return nine[4]
 
 
 def _blocks(count: int, length: int) -> Iterator[slice]:

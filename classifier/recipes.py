@@ -15,8 +15,8 @@ What the papers say, and what is decided here:
   by truncation. Percentiles over the whole frame would saturate at most 1.76 % of the disc.
 - The pictures of the OATH set show the sky mirrored: in picture 4 (Inuvik, 7 January 2013,
   06:05:57 UT) Jupiter and nine bright stars from Vega to Procyon lie within 3 pixels of their
-  places if north is up and east is to the right; with east to the left, as in the raw frames that
-  :mod:`classifier.frames` gives, no turn brings more than five of the twenty objects so near. So
+  places if north is up and east is to the right; with east to the left, as in raw frames with
+  north up, no turn brings more than five of the twenty objects so near. So
   raw frames are mirrored, about the disc that this makes of theirs (row 127, column 127). The
   pictures are not turned by the angle ``rotAng`` of the OATH tables.
 - Decided here: the square around the disc (217 x 217 pixels) is resized with an antialiasing
@@ -144,7 +144,7 @@ class Recipe:
 #: The sky of the OATH pictures, which have east to the right: the outer 15 % of a radius of 128 pixels cropped.
 OATH_DISC = Disc(row=127.0, column=128.0, radius=0.85 * 128.0)
 
-#: The same part of raw frames as :mod:`classifier.frames` gives them, which have east to the left.
+#: The same part of raw frames with north up, which have east to the left.
 FRAME_DISC = Disc(row=127.0, column=255.0 - 128.0, radius=0.85 * 128.0)
 
 #: The recipe of labels for which none is named.

@@ -72,7 +72,7 @@ def test_plain_loop_benchmark(benchmark) -> None:
     frames = make_frames(32)
     ready = benchmark(plain_loop, frames, 128)
     assert ready.min() == 0.0
-    assert ready.max() == pytest.approx(1.0)
+    assert 0.99 < ready.max() <= 1.0
 
 
 def rate(work, count: int) -> float:
