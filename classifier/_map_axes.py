@@ -66,6 +66,12 @@ def draw_magnetic_latitudes(ax: Axes, centre: MapCentre, time: np.datetime64, si
     )
     for text in ax.clabel(lines, fmt="%.0f° mag", fontsize=size):
         text.set_path_effects([withStroke(linewidth=1.5, foreground="white")])
+        at_x, at_y = text.get_position()
+        inside = (
+            0.06 < (at_x - west) / (east - west) < 0.94
+            and 0.03 < (at_y - south) / (north - south) < 0.97
+        )
+        text.set_visible(inside)
 
 
 def draw_sites(ax: Axes, centre: MapCentre, skymaps: Sequence[Skymap], size: float) -> None:

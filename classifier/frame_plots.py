@@ -17,12 +17,14 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.dates import AutoDateLocator, DateFormatter, date2num
 from matplotlib.figure import Figure
 from matplotlib.image import PcolorImage
+from matplotlib.path import Path
 from numpy.typing import NDArray
 
 from auroral_stats.errors import DataError
 from classifier._map_axes import draw_graticule, draw_magnetic_latitudes, draw_sites, map_centre
+from classifier.emission_shell import shell_coordinates
 from classifier.keogram import Keogram
-from classifier.mosaic import PERCENTILES, MosaicLayer, to_plane
+from classifier.mosaic import PERCENTILES, MapCentre, MosaicLayer, to_plane
 from classifier.mosaic_files import MosaicRun
 
 __all__ = ["plot_keogram", "plot_mosaic"]
@@ -30,6 +32,8 @@ __all__ = ["plot_keogram", "plot_mosaic"]
 #: Width of two columns of a journal, inches.
 _WIDTH = 7.08
 _SMALL, _TITLE = 7.0, 8.0
+#: Of a map, inches: its greatest height, and what stands beside it, and above and below.
+_MAP_HEIGHT, _MAP_SIDES, _MAP_ENDS = 5.6, 1.2, 0.6
 #: Where there are no frames: no shade of grey, so that it is taken for no sky.
 _NO_FRAMES = "#cfe0ee"
 #: Counts of these percentiles are drawn black and white.
@@ -86,7 +90,7 @@ def plot_keogram(
     ax.axhline(keogram.slit.zenith_mlat, color="#e69f00", linewidth=0.6, linestyle=(0, (6, 4)))
     if own:
         _elevation_axis(ax, keogram)
-        bar = ax.figure.colorbar(image, ax=ax, pad=0.02, aspect=30)
+        bar = ax.figure.colorbar(image, ax=ax, pad=0.01, aspect=30)
         bar.set_label("counts, dark level included", fontsize=_SMALL)
         bar.ax.tick_params(labelsize=_SMALL, length=2.5)
         ax.set_title(_keogram_title(keogram, note), fontsize=_TITLE, loc="left")
@@ -121,21 +125,23 @@ def plot_mosaic(
     """
     own = ax is None
     if ax is None:
-        ax = Figure(figsize=(_WIDTH, 5.6), layout="constrained").add_subplot()
+        ax = Figure(layout="constrained").add_subplot()
     layers = run.layers
     centre = map_centre([layer.skymap for layer in layers])
-    meshes, bounds = [], []
-    for layer in layers:
-        x, y = to_plane(centre, layer.skymap.corner_latitude, layer.skymap.corner_longitude)
-        mesh, box = _draw_layer(ax, layer, x, y, kwargs)
-        meshes.append(mesh)
-        bounds.append(box)
-    _set_bounds(ax, np.array(bounds))
+    rims = [_rim(layer, centre) for layer in layers]
+    meshes = [
+        _draw_layer(ax, layer, centre, rim, kwargs) for layer, rim in zip(layers, rims, strict=True)
+    ]
+    width, height = _set_bounds(ax, np.concatenate(rims))
     draw_graticule(ax, centre, _SMALL)
     draw_magnetic_latitudes(ax, centre, run.time, _SMALL)
     draw_sites(ax, centre, [layer.skymap for layer in layers], _SMALL)
     if own:
-        bar = ax.figure.colorbar(meshes[0], ax=ax, pad=0.02, aspect=40, shrink=0.9)
+        scale = min((_WIDTH - _MAP_SIDES) / width, _MAP_HEIGHT / height)
+        figure = ax.get_figure(root=True)
+        assert figure is not None
+        figure.set_size_inches(scale * width + _MAP_SIDES, scale * height + _MAP_ENDS)
+        bar = figure.colorbar(meshes[0], ax=ax, pad=0.02, aspect=40)
         low, high = PERCENTILES
         bar.set_label(
             f"brightness, each site between its own {low:g}st and {high:g}th percentile",
@@ -178,7 +184,10 @@ def _time_axis(ax: Axes, keogram: Keogram) -> None:
     words = clock if seconds < 86400 else "%m-%d %H:%M"
     ax.xaxis.set_major_formatter(DateFormatter(words))  # type: ignore[no-untyped-call]
     ax.set_xlabel("UTC", fontsize=_SMALL)
-    ax.set_xlim(*date2num(keogram.edges[[0, -1]]))  # type: ignore[no-untyped-call]
+    # from a whole second, so that a frame of 06:00:00.06 leaves the mark of 06:00 on the axis
+    begin = keogram.edges[0].astype("datetime64[s]").astype("datetime64[us]")
+    bounds = np.array([begin, keogram.edges[-1]])
+    ax.set_xlim(*date2num(bounds))  # type: ignore[no-untyped-call]
 
 
 def _elevation_axis(ax: Axes, keogram: Keogram) -> None:
@@ -213,6 +222,8 @@ def _keogram_title(keogram: Keogram, note: str) -> str:
     words = [f"magnetic meridian of the zenith at {slit.height_km:.0f} km"]
     if (keogram.frame_of < 0).any():
         words.append("pale blue: no frames")
+    if not slit.idealised:
+        words.append(slit.source)
     return "\n".join(_marked(first, words, keogram.simulated, slit.idealised, note))
 
 
@@ -221,7 +232,11 @@ def _mosaic_title(run: MosaicRun, note: str) -> str:
     when = str(run.time.astype("datetime64[s]")).replace("T", " ")
     first = f"{sites}, {when} UTC"
     apart = max(abs((layer.time - run.time) / np.timedelta64(1, "s")) for layer in run.layers)
-    words = [f"mapped to {run.layers[0].skymap.height_km:.0f} km, frames within {apart:.1f} s"]
+    within = np.ceil(10.0 * apart) / 10.0
+    words = [
+        f"mapped to {run.layers[0].skymap.height_km:.0f} km",
+        f"exposures start within {within:.1f} s",
+    ]
     idealised = [layer.skymap.site for layer in run.layers if layer.skymap.idealised]
     return "\n".join(_marked(first, words, run.simulated, bool(idealised), note))
 
@@ -234,33 +249,42 @@ def _marked(first: str, words: list[str], simulated: bool, idealised: bool, note
 def _draw_layer(
     ax: Axes,
     layer: MosaicLayer,
-    x: NDArray[np.float64],
-    y: NDArray[np.float64],
+    centre: MapCentre,
+    rim: NDArray[np.float64],
     kwargs: dict[str, Any],
-) -> tuple[QuadMesh, tuple[float, float, float, float]]:
-    """Draw the pixels that have four corners; return the box around them."""
+) -> QuadMesh:
+    """Draw the pixels that have four corners, as far as the lowest elevation."""
+    x, y = to_plane(centre, layer.skymap.corner_latitude, layer.skymap.corner_longitude)
     known = np.isfinite(x) & np.isfinite(y)
     whole = known[1:, 1:] & known[1:, :-1] & known[:-1, 1:] & known[:-1, :-1]
-    drawn = whole & np.isfinite(layer.brightness)
     mesh = ax.pcolormesh(
         np.where(known, x, 0.0),
         np.where(known, y, 0.0),
-        np.ma.masked_where(~drawn, layer.brightness),
+        np.ma.masked_where(~(whole & np.isfinite(layer.brightness)), layer.brightness),
         **{"cmap": "gray", "vmin": 0.0, "vmax": 1.0, "rasterized": True, **kwargs},
     )
-    seen = np.isfinite(layer.skymap.latitude)
-    corner = x[1:, 1:][whole & seen], y[1:, 1:][whole & seen]
-    return mesh, (
-        float(corner[0].min()), float(corner[0].max()),
-        float(corner[1].min()), float(corner[1].max()),
-    )  # fmt: skip
+    mesh.set_clip_path(Path(rim, closed=True), ax.transData)
+    return mesh
 
 
-def _set_bounds(ax: Axes, boxes: NDArray[np.float64]) -> None:
-    low, high = boxes[:, [0, 2]].min(axis=0), boxes[:, [1, 3]].max(axis=0)
-    margin = 0.06 * (high - low).max()
+def _rim(layer: MosaicLayer, centre: MapCentre) -> NDArray[np.float64]:
+    """Where the lowest elevation lies on the map: (point, 2)."""
+    sky = layer.skymap
+    around = np.linspace(0.0, 360.0, 361)
+    places = shell_coordinates(
+        sky.site_latitude, sky.site_longitude, around, layer.min_elevation, sky.height_km
+    )
+    return np.column_stack(to_plane(centre, *places))
+
+
+def _set_bounds(ax: Axes, points: NDArray[np.float64]) -> tuple[float, float]:
+    """Show all points with some margin; return width and height in km."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    margin = 0.04 * (high - low).max()
     ax.set_xlim(low[0] - margin, high[0] + margin)
     ax.set_ylim(low[1] - margin, high[1] + margin)
     ax.set_aspect("equal")
     ax.set_xticks([])
     ax.set_yticks([])
+    width, height = high - low + 2.0 * margin
+    return float(width), float(height)

@@ -1,8 +1,8 @@
 """Keograms: a slit through the images along the magnetic meridian of the zenith, against time.
 
 The slit runs where the AACGM-v2 longitude is that of the zenith, in steps of about one pixel. Each
-of its points takes the median of a few pixels across it, so that neither a star nor a hot pixel
-draws a line. Each row of a keogram therefore keeps the resolution of the camera: 0.01 deg of
+of its points takes the median of a few pixels across it, so that hot pixels and faint stars do not
+draw lines (a star of first magnitude still does). Each row of a keogram therefore keeps the resolution of the camera: 0.01 deg of
 latitude at the zenith, 0.15 deg near the horizon.
 """
 
@@ -20,7 +20,7 @@ from classifier.skymap import Skymap, magnetic_places, magnetic_skymap
 __all__ = ["Keogram", "MeridianSlit", "join_slices", "meridian_slit", "slit_counts"]
 
 _Array = NDArray[np.float64]
-_STRIP_DEG = 1.5  # of great circle to each side of the meridian, wider than any pixel
+_STRIP_DEG = 0.6  # of great circle to each side of the meridian, wider than any pixel
 _FEWEST_POINTS = 8
 
 
@@ -47,6 +47,8 @@ class MeridianSlit:
         Rows and columns of the frames it is for.
     idealised : bool
         Whether the optics were assumed.
+    source : str
+        Name of the skymap, or what was assumed.
     """
 
     site: str
@@ -60,6 +62,7 @@ class MeridianSlit:
     height_km: float
     shape: tuple[int, int]
     idealised: bool
+    source: str
 
 
 @dataclass(frozen=True)
@@ -303,4 +306,5 @@ def _slit_on_path(
         height_km=skymap.height_km,
         shape=(shape[0], shape[1]),
         idealised=skymap.idealised,
+        source=skymap.source,
     )

@@ -1,7 +1,7 @@
 """Several sites on one map at one time, each pixel drawn where its light comes from.
 
-Where the fields of view of two sites overlap, a pixel is drawn by the site that sees its place
-higher in the sky: there the assumed height of the emission matters least and the path through haze
+Where the fields of view of two sites overlap, a place is drawn by the site that sees it higher in
+the sky: there the assumed height of the emission matters least and the path through haze
 is shortest. Brightness is scaled for each site by itself, because the cameras are not calibrated
 against each other.
 """
@@ -15,11 +15,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from auroral_stats.errors import DataError, UsageError
-from classifier.emission_shell import east_west, look_direction, on_sphere
+from classifier.emission_shell import east_west, look_direction, on_sphere, shell_coordinates
 from classifier.skymap import Skymap
 
 __all__ = [
     "PERCENTILES",
+    "RIM_DEG",
+    "SEAM_DEG",
     "MapCentre",
     "MosaicLayer",
     "from_plane",
@@ -32,6 +34,14 @@ __all__ = [
 
 #: Percentiles of the counts above the lowest elevation that become 0 and 1.
 PERCENTILES = (1.0, 99.5)
+
+#: Pixels so far below the lowest elevation still have brightness, so that those across it can be cut
+#: by a smooth line.
+RIM_DEG = 1.0
+
+#: A pixel is given up where another site sees its place by more than this higher, so that along a
+#: seam the sites overlap by about one pixel and leave no holes.
+SEAM_DEG = 1.5
 
 _EARTH_KM = 6371.2
 _Array = NDArray[np.float64]
@@ -47,8 +57,10 @@ class MosaicLayer:
     time : numpy.datetime64
         Start of the exposure, UTC.
     brightness : numpy.ndarray of float64, (row, column)
-        From 0 to 1 (:func:`scaled_brightness`); NaN where nothing is drawn: below the lowest
-        elevation, and where another site sees the place higher.
+        From 0 to 1 (:func:`scaled_brightness`); NaN where nothing is drawn: more than
+        :data:`RIM_DEG` below the lowest elevation, and where another site sees the place higher.
+    min_elevation : float
+        Lowest elevation, deg; pixels across it are cut there by the figure.
     counts_range : (float, float)
         Counts that became 0 and 1.
     """
@@ -56,6 +68,7 @@ class MosaicLayer:
     skymap: Skymap
     time: np.datetime64
     brightness: _Array
+    min_elevation: float
     counts_range: tuple[float, float]
 
 
@@ -119,7 +132,8 @@ def scaled_brightness(
     elevation : numpy.ndarray, (row, column)
         deg.
     min_elevation : float
-        Pixels below it count for nothing and become NaN.
+        Pixels below it do not count for the percentiles; more than :data:`RIM_DEG` below it they
+        become NaN.
 
     Returns
     -------
@@ -136,7 +150,8 @@ def scaled_brightness(
     (2.0, 199.0, 0.497)
     """
     used = elevation >= min_elevation
-    counts = np.where(used, image, np.nan).astype(np.float64)
+    drawn = elevation >= min_elevation - RIM_DEG
+    counts = np.where(drawn, image, np.nan).astype(np.float64)
     if not used.any():
         return counts, (np.nan, np.nan)
     low, high = (float(value) for value in np.percentile(counts[used], PERCENTILES))
@@ -204,7 +219,7 @@ def mosaic_layers(
         brightness, counts_range = scaled_brightness(image, sky.elevation, min_elevation)
         others = [other for other in skymaps if other is not sky]
         brightness[_seen_higher(sky, others, min_elevation)] = np.nan
-        layers.append(MosaicLayer(sky, time, brightness, counts_range))
+        layers.append(MosaicLayer(sky, time, brightness, min_elevation, counts_range))
     return layers
 
 
@@ -309,16 +324,12 @@ def from_plane(centre: MapCentre, x: ArrayLike, y: ArrayLike) -> tuple[_Array, _
 
 
 def _seen_higher(sky: Skymap, others: Sequence[Skymap], min_elevation: float) -> NDArray[np.bool_]:
-    """Pixels whose place another site sees higher; equal elevations go to the first code."""
+    """Return the pixels whose place another site sees higher by more than the seam."""
     given_up = np.zeros(sky.elevation.shape, dtype=bool)
+    places = shell_coordinates(
+        sky.site_latitude, sky.site_longitude, sky.azimuth, sky.elevation, sky.height_km
+    )
     for other in others:
-        _, there = look_direction(
-            other.site_latitude,
-            other.site_longitude,
-            sky.latitude,
-            sky.longitude,
-            sky.height_km,
-        )
-        higher = (there > sky.elevation) | ((there == sky.elevation) & (other.site < sky.site))
-        given_up |= higher & (there >= min_elevation)
+        _, there = look_direction(other.site_latitude, other.site_longitude, *places, sky.height_km)
+        given_up |= (there > sky.elevation + SEAM_DEG) & (there >= min_elevation)
     return given_up
