@@ -19,6 +19,7 @@ from classifier._cli.classes import classes
 from classifier._cli.keogram import keogram
 from classifier._cli.mosaic import mosaic
 from classifier._cli.oath import oath
+from classifier._cli.simulate import simulate
 
 __all__ = ["app", "main", "torch_versions"]
 
@@ -36,7 +37,7 @@ app = typer.Typer(
 )
 
 #: The commands, in the order of ``--help``.
-for command in (classes, oath, keogram, mosaic):
+for command in (classes, oath, simulate, keogram, mosaic):
     app.command(command.__name__.replace("_", "-"))(command)
 
 
