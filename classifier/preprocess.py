@@ -2,7 +2,7 @@
 
 :data:`classifier.recipes.RECIPES` declares what is done; this room does it. A frame comes out the
 same whatever frames are beside it: on a CPU bit by bit, whatever the size of the batch, its order
-or the number of threads; between devices to a few units of the last place.
+or the number of threads; between devices to 1e-5, since their resampling rounds its weights.
 """
 
 from __future__ import annotations
