@@ -40,8 +40,8 @@ PERCENTILES = (1.0, 99.5)
 RIM_DEG = 1.0
 
 #: A pixel is given up where another site sees its place by more than this higher, so that along a
-#: seam the sites overlap by about one pixel and leave no holes.
-SEAM_DEG = 1.5
+#: seam the sites overlap by half a pixel and leave no holes.
+SEAM_DEG = 0.7
 
 _EARTH_KM = 6371.2
 _Array = NDArray[np.float64]

@@ -142,7 +142,8 @@ def read_sav(path: Path) -> Mapping[str, Any]:
     """Read the fields of the structure ``skymap`` in an IDL save file.
 
     The chain of records is followed first: the reader of SciPy would run in circles through a
-    damaged one. Nothing in such a file is ever executed.
+    damaged one. Nothing in such a file is ever executed; but one that was made to deceive can still
+    keep that reader busy, so take skymaps from the archive.
 
     Parameters
     ----------
