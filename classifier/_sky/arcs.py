@@ -158,8 +158,8 @@ def _paint(arc: _Arc, key: str, age: float) -> Array:
     )
     width = np.where(away < 0, np.float32(arc.equatorward_km), np.float32(arc.poleward_km))
     width *= breadth.astype(np.float32)[columns]
-    away = (away + 0.35 * width * grain) / width
-    sheet = np.exp(-0.5 * away * away)
+    bent = np.asarray((away + np.float32(0.35) * width * grain) / width, dtype=np.float32)
+    sheet = np.exp(np.float32(-0.5) * bent * bent)
     if arc.ray_depth > 0.06:
         rays = _ray_pattern(key, arc, age)[columns]
         sheet *= 1.0 + arc.ray_depth * rays

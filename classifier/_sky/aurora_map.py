@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier._sky.styles import Style
-from classifier._sky.view import SHAPE, view_of
+from classifier._sky.view import SHAPE, View, view_of
 
 __all__ = ["EAST", "MAP_SIZE", "NORTH", "Field", "field_at", "projection", "zenith_angle_at"]
 
@@ -83,8 +83,8 @@ def field_at(site: str, year: int) -> Field:
     from auroral_stats.geometry import magnetic_coordinates
     from auroral_stats.sites import load_sites
 
-    place = load_sites().loc[site]
-    latitude, longitude = float(place["latitude"]), float(place["longitude"])
+    places = load_sites()
+    latitude, longitude = (float(places[name][site]) for name in ("latitude", "longitude"))
     step = 1.0
     east_step = step / np.cos(np.radians(latitude))
     mlat, _, _ = magnetic_coordinates(
@@ -122,15 +122,13 @@ def projection(site: str, style: Style, year: int, profile: Profile = "low"):  #
     scipy.sparse.csr_array of float32, (pixels, MAP_SIZE**2)
         The brightness overhead of a uniform map of 1 is 1. Extinction is not in it.
     """
-    field = field_at(site, year)
-    return _projection(site, style, field, profile)
+    return _projection(view_of(site, style), field_at(site, year), profile)
 
 
 @functools.lru_cache(maxsize=8)
-def _projection(site: str, style: Style, field: Field, profile: Profile):  # type: ignore[no-untyped-def]
+def _projection(view: View, field: Field, profile: Profile):  # type: ignore[no-untyped-def]
     from scipy import sparse
 
-    view = view_of(site, style)
     pixels = np.flatnonzero(view.inside & (np.nan_to_num(view.elevation) > _HORIZON_DEG))
     elevation = np.radians(view.elevation.ravel()[pixels].astype(np.float64))
     bearing = np.radians(view.azimuth.ravel()[pixels].astype(np.float64) - field.azimuth)
@@ -138,31 +136,36 @@ def _projection(site: str, style: Style, field: Field, profile: Profile):  # typ
     weight /= weight.sum()
     lean = 1.0 / np.tan(np.radians(field.inclination))
 
-    size = MAP_SIZE * MAP_SIZE
-    total = sparse.csr_array((SHAPE[0] * SHAPE[1], size), dtype=np.float32)
-    for height, share in zip(_HEIGHTS, weight, strict=True):
-        if share < 1e-3:
-            continue
+    kept = weight > 1e-3
+    heights, weight = _HEIGHTS[kept], weight[kept]
+    # every pixel has four places for each height: rows of equal length, then the same places joined
+    shape = (pixels.size, heights.size, 4)
+    places = np.zeros(shape, dtype=np.int32)
+    values = np.zeros(shape, dtype=np.float32)
+    for layer, (height, share) in enumerate(zip(heights, weight, strict=True)):
         zenith = zenith_angle_at(np.degrees(elevation), height)
         ground = (np.pi / 2 - elevation) - zenith  # angle at the centre of the Earth
         distance = (_RADIUS_KM + _LAYER_KM) * ground
-        east = distance * np.sin(bearing)
-        north = distance * np.cos(bearing) + (height - _LAYER_KM) * lean
-        column, row = _index(east), _index(north)
-        left, below = np.floor(column).astype(np.int32), np.floor(row).astype(np.int32)
-        keep = (left >= 0) & (left < MAP_SIZE - 1) & (below >= 0) & (below < MAP_SIZE - 1)
+        column = _index(distance * np.sin(bearing))
+        row = _index(distance * np.cos(bearing) + (height - _LAYER_KM) * lean)
+        left, below = np.floor(column), np.floor(row)
+        on_map = (left >= 0) & (left < MAP_SIZE - 1) & (below >= 0) & (below < MAP_SIZE - 1)
         right, up = column - left, row - below
-        path = share / np.cos(zenith)
-        layer = [
-            (below * MAP_SIZE + left, path * (1 - up) * (1 - right)),
-            (below * MAP_SIZE + left + 1, path * (1 - up) * right),
-            ((below + 1) * MAP_SIZE + left, path * up * (1 - right)),
-            ((below + 1) * MAP_SIZE + left + 1, path * up * right),
-        ]
-        for place, value in layer:
-            entries = (value[keep].astype(np.float32), (pixels[keep], place[keep]))
-            total = total + sparse.coo_array(entries, shape=total.shape).tocsr()
-    return total
+        path = on_map * share / np.cos(zenith)
+        corner = np.where(on_map, below * MAP_SIZE + left, 0).astype(np.int32)
+        places[:, layer] = corner[:, None] + np.array([0, 1, MAP_SIZE, MAP_SIZE + 1], np.int32)
+        values[:, layer, 0] = path * (1 - up) * (1 - right)
+        values[:, layer, 1] = path * (1 - up) * right
+        values[:, layer, 2] = path * up * (1 - right)
+        values[:, layer, 3] = path * up * right
+    length = np.zeros(SHAPE[0] * SHAPE[1] + 1, dtype=np.int64)
+    length[pixels + 1] = heights.size * 4
+    matrix = sparse.csr_array(
+        (values.ravel(), places.ravel(), np.cumsum(length)),
+        shape=(SHAPE[0] * SHAPE[1], MAP_SIZE * MAP_SIZE),
+    )
+    matrix.sum_duplicates()
+    return matrix
 
 
 def _index(distance: NDArray[np.float64]) -> NDArray[np.float64]:

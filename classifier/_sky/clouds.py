@@ -56,7 +56,7 @@ def cloud_deck(key: str) -> CloudDeck:
         height=height,
         wind=(float(speed * np.cos(towards)), float(speed * np.sin(towards))),
         thickness=float(rng.lognormal(0.9, 0.6)),
-        sharpness=float(rng.uniform(0.35, 1.3)),
+        sharpness=float(rng.uniform(0.5, 1.3)),
         scale=height * float(rng.uniform(0.05, 0.13)),
         stretch=float(rng.choice([1.0, 1.0, 1.8, 3.5])),
         grain=float(rng.uniform(0.15, 0.5)),
@@ -113,10 +113,10 @@ def clouds_at(
     # a normal field is above the threshold over the share of the sky that is covered
     from scipy.special import ndtri
 
-    threshold = 0.35 - float(ndtri(np.clip(cover, 0.004, 0.996)))
+    threshold = 0.2 - float(ndtri(np.clip(cover, 0.004, 0.996)))
     threshold -= 0.12 * float(deck.change(np.zeros(1, dtype=np.float32), seconds)[0])
     above = np.float32(deck.sharpness) * (field - np.float32(threshold))
-    optical = np.log1p(np.exp(np.minimum(3.0 * above, 30.0))) / np.float32(3.0)
+    optical = np.log1p(np.exp(np.minimum(6.0 * above, 30.0))) / np.float32(6.0)
     passes = np.exp(-np.float32(deck.thickness * depth) * np.minimum(optical, 4.0))
     return Clouds(_full_size(passes), _full_size(np.clip(field, -3, 3)))
 

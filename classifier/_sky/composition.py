@@ -116,11 +116,11 @@ def _drawn(
     # aurora that is named in moonlight is the brighter kind
     outshine = 1.0 + min(2.2 * moon, 1.6) * float(rng.uniform(0.5, 1.0))
 
-    few = float(rng.uniform(0.005, 0.15)) * float(rng.random() < 0.5)
+    few = float(rng.uniform(0.005, 0.15)) * float(rng.random() < 0.4)
     cover = 1.0 - 0.55 * float(rng.random()) ** 1.6
     overcast = float(rng.random()) < 0.4
     depth = float(rng.lognormal(0.2, 0.5)) * (2.6 if overcast else 1.0)
-    cloud_light = float(rng.lognormal(1.7, 0.9))
+    cloud_light = float(rng.lognormal(2.0, 0.9))
     moon_cover = float(rng.uniform(0.05, 0.6)) * float(rng.random() < 0.35)
     moon_haze = float(rng.lognormal(-1.0, 0.9)) * float(rng.random() < 0.75)
     # a weak Moon is only dominant in a veil
@@ -139,7 +139,7 @@ def _drawn(
         "discrete": w[_DISCRETE] * outshine + hidden * (behind_kind == _DISCRETE),
         "cover": rest * few + w_cloud * (1.0 if overcast else cover) + w_moon * moon_cover,
         "cloud_depth": w_cloud * depth + (1.0 - w_cloud) * (0.08 + 0.45 * thin),
-        "cloud_light": cloud_light,
+        "cloud_light": cloud_light * (0.3 + 0.7 * w_cloud),
         "haze": style.haze + w_moon * min(moon_haze, 2.2) + 0.1 * w_cloud,
-        "moonlight": w_moon + 0.6 * w_cloud + 0.3 * rest,
+        "moonlight": w_moon + 0.6 * w_cloud + 0.15 * rest,
     }, w

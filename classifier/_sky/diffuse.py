@@ -81,8 +81,8 @@ def patches(key: str) -> Patches:
     count = int(rng.uniform(700, 2200))
     seeds = rng.uniform(0, TEXTURE_SIZE, (count, 2))
     rows, columns = np.mgrid[:TEXTURE_SIZE, :TEXTURE_SIZE].astype(np.float64)
-    for axis, warped in enumerate((rows, columns)):
-        warped += 5.0 * texture(2.0, 4.0, 60.0, 1.0, key, "patch warp", axis)
+    rows += 5.0 * texture(2.0, 4.0, 60.0, 1.0, key, "patch warp", 0)
+    columns += 5.0 * texture(2.0, 4.0, 60.0, 1.0, key, "patch warp", 1)
     places = np.stack([rows, columns], axis=-1).reshape(-1, 2) % TEXTURE_SIZE
     places = np.where(places >= TEXTURE_SIZE, 0.0, places)
     distance, cell = cKDTree(seeds, boxsize=TEXTURE_SIZE).query(places, k=2)

@@ -198,7 +198,7 @@ def _add_curtain(
     width = np.float32(curtain.width_km)
     sheet = np.exp(-0.5 * (away / width) ** 2)
     tail = np.exp(-np.maximum(away, 0.0) / np.float32(curtain.tail_km)) * (away > 0)
-    tail = np.where(away > 0, tail, np.exp(-0.5 * (away / (0.8 * width)) ** 2))
+    tail = np.where(away > 0, tail, np.exp(-0.5 * (away / (np.float32(0.8) * width)) ** 2))
     light = (0.8 * sheet + 0.2 * tail) * np.maximum(1.0 + np.float32(curtain.rays) * rays, 0.05)
     edge = 1.0 - (away / np.float32(110.0)) ** 2
     light += np.float32(activity.glow) * np.exp(-np.abs(away) / np.float32(45.0)) * edge
@@ -235,6 +235,6 @@ def _displaced(
             row + np.float32(171.3 + age / 40.0),
             column + np.float32(77.7 - 0.4 * shift_east),
         )
-        east = east + np.float32(size) * second
-        north = north + np.float32(size * 0.75) * (first + 0.4 * second)
+        east = np.asarray(east + np.float32(size) * second)
+        north = np.asarray(north + np.float32(size * 0.75) * (first + np.float32(0.4) * second))
     return east, north

@@ -138,7 +138,9 @@ class Wander:
             np.multiply.outer(place, self.wave_number.astype(np.float32))
             + np.mod(angle, 2 * np.pi).astype(np.float32)
         )
-        return waves @ self.amplitude.astype(np.float32)
+        waves *= self.amplitude.astype(np.float32)
+        # a sum, not a product of matrices, whose bits would depend on the linear algebra at hand
+        return np.asarray(waves.sum(axis=-1))
 
 
 def wander(

@@ -135,15 +135,13 @@ def light_of(scene: Scene, time: np.datetime64, heaven: Heaven, made: Compositio
 
     clouds = clouds_at(view, scene.key, seconds, made.cover, made.cloud_depth)
     if clouds is not None:
-        lamps = (
-            style.town * made.cloud_light * (0.6 + town_glow(view, style) / max(style.town, 1e-3))
-        )
+        lamps = style.town * made.cloud_light * (0.6 + 0.4 * _lobes(view, style))
         below = lamps + 0.35 * style.airglow
         if moon_strength(heaven) > 0.0:
             below = below + 0.8 * share * moon_light(view, style, heaven, made.haze + 0.7)
         # light of aurora and dusk that the sheet spreads evenly
         below = below + np.float32(0.5 * aurora[view.inside].mean()) + 0.8 * sun
-        shade = np.exp(np.float32(0.28) * clouds.relief)
+        shade = np.exp(np.float32(0.36) * clouds.relief)
         sky = sky * clouds.passes + (1.0 - clouds.passes) * below * shade
 
     _add_lights(sky, scene, time, heaven, made, None if clouds is None else clouds.passes)
@@ -165,6 +163,10 @@ def _aurora(scene: Scene, made: Composition, seconds: float, year: int) -> Array
             matrix = projection(scene.site, scene.style, year, profile)  # type: ignore[arg-type]
             total += (matrix @ painted.ravel()).reshape(SHAPE)
     return total
+
+
+def _lobes(view: View, style: Style) -> Array:
+    return town_glow(view, style) / np.float32(max(style.town, 1e-3))
 
 
 def _town_haze(view: View, style: Style, made: Composition) -> Array:

@@ -44,6 +44,9 @@ class Heaven:
 def heaven_at(site: str, time: NDArray[np.datetime64]) -> list[Heaven]:
     """Return Sun and Moon at each time.
 
+    They are computed at whole minutes, one at a time, and interpolated: what is found for a time
+    does not depend on which others are asked for, not even in its last bit.
+
     Parameters
     ----------
     site : str
@@ -53,15 +56,28 @@ def heaven_at(site: str, time: NDArray[np.datetime64]) -> list[Heaven]:
     -------
     list of Heaven
     """
+    found = []
+    for instant in time.astype("datetime64[us]").astype(np.int64).tolist():
+        minute, rest = divmod(instant, 60_000_000)
+        before, after = _heaven_of_minute(site, minute), _heaven_of_minute(site, minute + 1)
+        part = rest / 60e6
+        values = []
+        for name in Heaven.__dataclass_fields__:
+            first, change = getattr(before, name), getattr(after, name) - getattr(before, name)
+            if name.endswith("azimuth"):
+                change = (change + 180.0) % 360.0 - 180.0
+            values.append(first + part * change)
+        found.append(Heaven(*values))
+    return found
+
+
+@functools.lru_cache(maxsize=4096)
+def _heaven_of_minute(site: str, minute: int) -> Heaven:
     from auroral_stats.geometry import site_geometry
 
     names = tuple(Heaven.__dataclass_fields__)
-    # one row at a time makes the same bits for a time, whichever others are asked for
-    unique, back = np.unique(time, return_inverse=True)
-    found = site_geometry(unique, site, quantities=names)
-    columns = [found[name].to_numpy().reshape(unique.size) for name in names]
-    rows = [Heaven(*(float(column[k]) for column in columns)) for k in range(unique.size)]
-    return [rows[k] for k in back]
+    found = site_geometry(np.datetime64(minute, "m"), site, quantities=names)
+    return Heaven(*(float(found[name].item()) for name in names))
 
 
 def sidereal_degrees(time: np.datetime64, longitude: float) -> float:
@@ -163,7 +179,7 @@ def moon_light(view: View, style: Style, heaven: Heaven, haze: float) -> Array |
     veil = 1.0 - np.exp(-np.float32(haze) * mass)
     # haze sends light forward and, where it is thick, all about
     forward = 7.0 * np.exp(-angle / 24.0) + 26.0 * np.exp(-angle / 7.0) + 4.0
-    dimmed = np.exp(-1.1 * haze * (mass - 1.0))
+    dimmed = np.exp(-0.8 * haze * (mass - 1.0))
     made = 5000.0 * thickness * rayleigh * 0.45 + 260.0 * aerosol * (0.25 + thickness)
     made += 7500.0 * veil * forward * dimmed
     row, column = view.pixel(heaven.moon_azimuth, max(heaven.moon_elevation, 0.0))
@@ -188,7 +204,7 @@ def _glare(view: View, style: Style, row: float, column: float) -> Array:
         distance = np.hypot(rows - at_row, columns - at_column)
         ring = 1.0 / (1.0 + np.exp((distance - size) / 0.9)) * (0.5 + 0.5 * distance / size)
         made = made + rng.uniform(30.0, 170.0) * ring
-    return made
+    return np.asarray(made, dtype=np.float32)
 
 
 @functools.lru_cache(maxsize=8)

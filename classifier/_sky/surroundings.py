@@ -84,7 +84,7 @@ def surroundings_of(view: View, style: Style) -> Surroundings:
         open_sky=clear.astype(np.float32),
         ground=ground.astype(np.float32),
         lamp_azimuth=azimuth[lit],
-        lamp_elevation=station.uniform(0.6, 4.0, count)[lit],
+        lamp_elevation=90.0 * (1.0 - lens) + station.uniform(0.2, 3.0, count)[lit],
         lamp_counts=np.minimum(station.lognormal(8.6, 1.5, count), 4.0e5)[lit],
     )
 
@@ -123,10 +123,10 @@ def dome_of(view: View, style: Style) -> Dome:
         0.5 + 0.5 * sample(texture(1.8, 20.0, 300.0, 1.0, style.key, "smear"), rows, columns)
     ).astype(np.float32)
     if style.frost:
-        crystals = sample(texture(1.4, 3.0, 160.0, 1.0, style.key, "frost"), rows, columns)
-        covered = smoothstep(0.5 + 0.8 * (crystals + np.float32(2.4 * style.frost - 1.2)))
-        passes *= 1.0 - 0.65 * covered.astype(np.float32)
-        spread += 0.30 * covered.astype(np.float32)
+        crystals = sample(texture(1.9, 14.0, 220.0, 1.0, style.key, "frost"), rows, columns)
+        covered = smoothstep(0.5 + 0.3 * (crystals + np.float32(2.4 * style.frost - 1.2)))
+        passes *= 1.0 - 0.55 * covered.astype(np.float32)
+        spread += 0.22 * covered.astype(np.float32)
     if style.snow:
         lumps = sample(texture(2.2, 40.0, 300.0, 1.0, style.key, "snow"), rows, columns)
         side = rng.uniform(0, 2 * np.pi)
