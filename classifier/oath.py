@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from auroral_stats.errors import ArchiveError, DataError, UsageError
 from auroral_stats.labels import CLASSES
-from classifier.oath_tables import read_classifications, read_origins
+from classifier.oath_tables import read_classifications, read_origins, read_split, read_truth
 
 __all__ = [
     "CLASSIFICATIONS",
@@ -204,10 +204,17 @@ def open_oath(
 
     folder = _image_folder(root)
     images = tuple(folder / f"{number:05d}.png" for number in table.picture)
-    split = _split(root, table.label.size, gather)
+    split = truth = None
+    split_path, truth_path = _first(root, (SPLIT, "train_test_split.csv")), root / TRUTH
+    if split_path.exists():
+        split, found = read_split(split_path, table.label.size)
+        gather(split_path.relative_to(root), found)
+    if marker and truth_path.exists():
+        truth, found = read_truth(truth_path, table.picture)
+        gather(truth_path.relative_to(root), found)
     oath = Oath(
         root, table.picture, table.label, table.rotation, site, time, images, split,
-        simulated=marker is not None, truth=_truth(root, table.picture, gather) if marker else None,
+        simulated=marker is not None, truth=truth,
     )  # fmt: skip
     if pictures != "unchecked":
         there = _listing(folder)
@@ -363,40 +370,6 @@ def _listing(folder: Path) -> set[str]:
             return {entry.name for entry in entries}
     except OSError:
         return set()
-
-
-def _split(root: Path, n: int, gather: Any) -> NDArray[np.int64] | None:
-    """Return the official folds that a set brings, if they are rows of permutations."""
-    path = _first(root, (SPLIT, "train_test_split.csv"))
-    if not path.exists():
-        return None
-    try:
-        rows = np.loadtxt(path, delimiter=",", ndmin=2).astype(np.int64)
-    except (OSError, ValueError) as error:
-        gather(path.name, [f"cannot be read as numbers ({error})"])
-        return None
-    if rows.shape[1] != n or not (np.sort(rows, axis=1) == np.arange(n)).all():
-        gather(path.name, [f"its rows are not orders of {n} pictures"])
-        return None
-    return rows
-
-
-def _truth(root: Path, picture: NDArray[np.int64], gather: Any) -> NDArray[np.uint8] | None:
-    """Return what was drawn in each picture of a simulated set."""
-    path = root / TRUTH
-    if not path.exists():
-        return None
-    try:
-        rows = np.loadtxt(path, delimiter=",", skiprows=1, usecols=(0, 1), ndmin=2, dtype=np.int64)
-    except (OSError, ValueError) as error:
-        gather(path.name, [f"cannot be read ({error})"])
-        return None
-    truth = dict(zip(rows[:, 0].tolist(), rows[:, 1].tolist(), strict=True))
-    missing = [number for number in picture.tolist() if number not in truth]
-    if missing:
-        gather(path.name, [f"no line for picture {missing[0]:05d} and {len(missing) - 1} more"])
-        return None
-    return np.array([truth[number] for number in picture.tolist()], dtype=np.uint8)
 
 
 def _faults_error(root: Path, faults: Sequence[str]) -> DataError:

@@ -1,4 +1,4 @@
-"""The three tables of the OATH set: what a picture shows, where it comes from, and the split.
+"""The tables of the OATH set: what a picture shows, where it comes from, and the split.
 
 Each reader gives the rows that it understands and a list of all that is wrong with the others, so
 that :func:`classifier.oath.open_oath` can report every fault of a folder at once.
@@ -24,6 +24,8 @@ __all__ = [
     "Origins",
     "read_classifications",
     "read_origins",
+    "read_split",
+    "read_truth",
 ]
 
 #: What the files of the set call our classes, in the order of their codes.
@@ -219,6 +221,62 @@ def _utc(text: str) -> np.datetime64:
     if stamp.tzinfo is not None:
         stamp = stamp.astimezone(UTC).replace(tzinfo=None)
     return np.datetime64(stamp, "ms")
+
+
+def read_split(path: Path, n: int) -> tuple[NDArray[np.int64] | None, tuple[str, ...]]:
+    """Read the official folds of a set.
+
+    Parameters
+    ----------
+    path : Path
+        ``train_test_split.csv``: rows that each order the pictures at random, as numbers.
+    n : int
+        How many pictures there are.
+
+    Returns
+    -------
+    rows : ndarray of int64, (rows, n), optional
+        None if there are faults.
+    faults : tuple of str
+    """
+    try:
+        rows = np.loadtxt(path, delimiter=",", ndmin=2).astype(np.int64)
+    except (OSError, ValueError) as error:
+        return None, (f"cannot be read as numbers ({error})",)
+    if rows.shape[1] != n or not (np.sort(rows, axis=1) == np.arange(n)).all():
+        return None, (f"its rows are not orders of {n} pictures",)
+    return rows, ()
+
+
+def read_truth(
+    path: Path, picture: NDArray[np.int64]
+) -> tuple[NDArray[np.uint8] | None, tuple[str, ...]]:
+    """Read what was drawn in the pictures of a simulated set.
+
+    Parameters
+    ----------
+    path : Path
+        ``truth.csv``, with the number of the picture and its class in the first two columns.
+    picture : ndarray of int64, (n,)
+        Numbers of the pictures.
+
+    Returns
+    -------
+    truth : ndarray of uint8, (n,), optional
+        In the order of ``picture``; None if there are faults.
+    faults : tuple of str
+    """
+    try:
+        rows = np.loadtxt(path, delimiter=",", skiprows=1, usecols=(0, 1), ndmin=2, dtype=np.int64)
+    except (OSError, ValueError) as error:
+        return None, (f"cannot be read ({error})",)
+    truth = dict(zip(rows[:, 0].tolist(), rows[:, 1].tolist(), strict=True))
+    missing = [number for number in picture.tolist() if number not in truth]
+    if missing:
+        return None, (f"no line for {len(missing)} pictures, such as {missing[0]:05d}",)
+    if not set(truth.values()) <= set(range(len(OATH_NAMES))):
+        return None, (f"classes other than 0 to {len(OATH_NAMES) - 1}",)
+    return np.array([truth[number] for number in picture.tolist()], dtype=np.uint8), ()
 
 
 def _lines(path: Path) -> list[str]:

@@ -180,6 +180,22 @@ def test_columns_are_found_by_name(damaged: Path) -> None:
     np.testing.assert_array_equal(after.picture, before.picture)
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda lines: lines[:-2], "no line for 2 pictures, such as 00119"),
+        (lambda lines: [*lines[:-1], "00120,9,0"], "classes other than 0 to 5"),
+        (lambda lines: [*lines, "x"], "cannot be read"),
+    ],
+)
+def test_a_truth_that_does_not_fit_is_a_fault(
+    damaged: Path, change: Callable[[list[str]], list[str]], words: str
+) -> None:
+    edit(damaged / TRUTH, lambda text: "\n".join(change(text.splitlines())) + "\n")
+    with pytest.raises(DataError, match=f"truth.csv: {words}"):
+        open_oath(damaged)
+
+
 def test_a_marker_that_says_nothing_is_refused(damaged: Path) -> None:
     (damaged / MARKER).write_text('{"simulated": false}')
     with pytest.raises(DataError, match=MARKER):
