@@ -163,8 +163,7 @@ def _draw_keogram(ax: Axes, keogram: Keogram, *, log: bool, **kwargs: Any) -> Pc
         high = high if high > low else low + 1.0
         kwargs["norm"] = LogNorm(low, high, clip=True) if log else Normalize(low, high)
     cmap = kwargs.pop("cmap", None) or "gray"
-    coloured = colormaps[cmap].copy() if isinstance(cmap, str) else cmap.copy()
-    coloured.set_bad(_NO_FRAMES)
+    coloured = (colormaps[cmap] if isinstance(cmap, str) else cmap).with_extremes(bad=_NO_FRAMES)
     image = ax.pcolorfast(
         date2num(keogram.edges),  # type: ignore[no-untyped-call]
         keogram.slit.mlat_edges,

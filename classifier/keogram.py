@@ -20,8 +20,7 @@ from classifier.skymap import Skymap, magnetic_places, magnetic_skymap
 __all__ = ["Keogram", "MeridianSlit", "join_slices", "meridian_slit", "slit_counts"]
 
 _Array = NDArray[np.float64]
-_STRIP_DEG = 0.6  # of great circle to each side of the meridian, wider than any pixel
-_FEWEST_POINTS = 8
+_FEWEST_POINTS = 16
 
 
 @dataclass(frozen=True)
@@ -144,13 +143,8 @@ def meridian_slit(skymap: Skymap, time: np.datetime64, *, width: int = 5) -> Mer
         raise DataError(f"{skymap.site}: AACGM is not defined there, near the magnetic equator.")
     across = np.mod(mlon - zenith_mlon + 180.0, 360.0) - 180.0
     across *= np.cos(np.radians(mlat))
-    strip = np.abs(across) <= _STRIP_DEG
-    step = _fine_step(mlat[strip])
-    if step is None:
-        raise DataError(f"{skymap.source}: there are no pixels along the meridian of the zenith.")
-
-    path_mlat, row, column = _meridian_path(mlat, across, strip, step)
-    if path_mlat.size < 2 * _FEWEST_POINTS:
+    path_mlat, row, column = _meridian_path(mlat, across)
+    if path_mlat.size < _FEWEST_POINTS:
         raise DataError(f"{skymap.source}: there are no pixels along the meridian of the zenith.")
     return _slit_on_path(skymap, path_mlat, row, column, (zenith_mlat, zenith_mlon), width)
 
@@ -249,25 +243,24 @@ def join_slices(
     return Keogram(slit, time, counts, cadence, edges, frame_of, simulated)
 
 
-def _fine_step(mlat: _Array) -> float | None:
-    """Step of latitude well below a pixel at the zenith; None without enough pixels."""
-    if mlat.size < _FEWEST_POINTS**2:
-        return None
-    return float(np.ptp(mlat)) / 4000.0
+def _meridian_path(mlat: _Array, across: _Array) -> tuple[_Array, _Array, _Array]:
+    """Latitude, row and column along the line on which ``across`` is 0, from south to north."""
+    import contourpy
 
-
-def _meridian_path(
-    mlat: _Array, across: _Array, strip: NDArray[np.bool_], step: float
-) -> tuple[_Array, _Array, _Array]:
-    """Fractional row and column where ``across`` is 0, at finely stepped latitudes."""
-    from scipy.interpolate import LinearNDInterpolator
-
-    places = np.column_stack([across[strip], mlat[strip]])
-    to_pixel = LinearNDInterpolator(places, np.argwhere(strip).astype(np.float64))
-    fine = np.arange(places[:, 1].min(), places[:, 1].max(), step)
-    pixels = to_pixel(np.column_stack([np.zeros(fine.size), fine]))
-    inside = np.isfinite(pixels[:, 0])
-    return fine[inside], pixels[inside, 0], pixels[inside, 1]
+    # a line through the grid of pixels meets its edges, where two pixels decide on either value
+    tracer = contourpy.contour_generator(z=np.ma.masked_invalid(across), corner_mask=False)
+    lines = [line for line in tracer.lines(0.0) if isinstance(line, np.ndarray)]
+    if not lines:
+        return np.empty(0), np.empty(0), np.empty(0)
+    column, row = max(lines, key=len).T
+    r0, c0 = np.floor(row).astype(np.intp), np.floor(column).astype(np.intp)
+    dr, dc = row - r0, column - c0
+    r1, c1 = r0 + (dr > 0.0), c0 + (dc > 0.0)
+    along = (1.0 - dr) * ((1.0 - dc) * mlat[r0, c0] + dc * mlat[r0, c1]) + dr * (
+        (1.0 - dc) * mlat[r1, c0] + dc * mlat[r1, c1]
+    )
+    order = np.argsort(along, kind="stable")
+    return along[order], row[order], column[order]
 
 
 def _slit_on_path(
