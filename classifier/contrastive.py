@@ -97,7 +97,7 @@ def gather(z: Tensor, group: Any) -> Tensor:
     return rows
 
 
-class _Gather(torch.autograd.Function):
+class _Gather(torch.autograd.Function):  # type: ignore[misc]
     """``all_gather`` whose gradient is the sum of what all processes say about one's own rows."""
 
     @staticmethod

@@ -114,7 +114,7 @@ def encoder(name: str = "resnet18", channels: int = 1) -> nn.Module:
     return built
 
 
-class ProjectionHead(nn.Sequential):
+class ProjectionHead(nn.Sequential):  # type: ignore[misc]
     """The head g(h) = W2 max(0, W1 h), without biases.
 
     Parameters
@@ -139,7 +139,7 @@ class ProjectionHead(nn.Sequential):
         )
 
 
-class ClassifierHead(nn.Sequential):
+class ClassifierHead(nn.Sequential):  # type: ignore[misc]
     """Two layers from a representation to the logits of the classes.
 
     Parameters
@@ -161,7 +161,7 @@ class ClassifierHead(nn.Sequential):
         super().__init__(nn.Linear(features, hidden), nn.ReLU(), nn.Linear(hidden, classes))
 
 
-class Classifier(nn.Module):
+class Classifier(nn.Module):  # type: ignore[misc]
     """An encoder and a head.
 
     Parameters

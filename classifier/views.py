@@ -188,9 +188,9 @@ def draw_views(n: int, augmentations: Augmentations, generator: torch.Generator)
     """
     a = augmentations
     u = torch.rand(n, _NUMBERS, generator=generator)
-    area = torch.lerp(*_ends(a.scale), u[:, :_TRIES])  # (n, tries)
+    area = _between(*a.scale, u[:, :_TRIES])  # (n, tries)
     low, high = (math.log(r) for r in a.ratio)
-    root = torch.exp(torch.lerp(*_ends((low, high)), u[:, _TRIES : 2 * _TRIES]) / 2)
+    root = torch.exp(_between(low, high, u[:, _TRIES : 2 * _TRIES]) / 2)
     width, height = area.sqrt() * root, area.sqrt() / root
     fits = (width <= 1) & (height <= 1)
     chosen = fits.to(torch.uint8).argmax(dim=1, keepdim=True)  # the first that fits
@@ -277,8 +277,8 @@ def make_views(
     return x.clamp(0, 1)[:, None]
 
 
-def _ends(pair: tuple[float, float]) -> tuple[Tensor, Tensor]:
-    return torch.tensor(pair[0]), torch.tensor(pair[1])
+def _between(low: float, high: float, u: Tensor) -> Tensor:
+    return low + (high - low) * u
 
 
 def _cropped(x: Tensor, drawn: ViewNumbers, size: int) -> Tensor:
