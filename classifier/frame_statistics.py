@@ -20,7 +20,6 @@ from classifier.camera_measures import (
     hot_pixels,
     photon_transfer,
     radial_profile,
-    robust_spread,
 )
 from classifier.recipes import FRAME_DISC, Disc
 from classifier.sky_measures import point_sources, sky_spectrum, spectrum_slope
@@ -47,7 +46,7 @@ MEASURES: Mapping[str, tuple[str, str]] = {
     "hot_pixels": ("1", "single pixels far above their neighbours in every frame"),
     "saturated_pixels": ("1", "pixels at 65535 in more than half of the frames"),
     "edge_radius": ("pixels", "median distance of the edge of the field from the centre"),
-    "edge_irregularity": ("pixels", "spread of that distance around the edge"),
+    "edge_irregularity": ("pixels", "half the range of the middle 68 % of those distances"),
     "edge_width": ("pixels", "median distance over which the edge falls from 80 to 20 %"),
 }
 
@@ -89,7 +88,7 @@ def measure_frames(images: ArrayLike, *, disc: Disc = FRAME_DISC) -> dict[str, f
         *(falloff, spectrum_slope(*sky_spectrum(frames, disc=disc)), star.sum()),
         *(_median(sources.width[star]), _median(sources.peak[star]), hot_pixels(frames).sum()),
         ((frames == 65535).mean(axis=0) > 0.5).sum(),
-        *(_median(edge.radius), robust_spread(edge.radius), _median(edge.width)),
+        *(_median(edge.radius), _half_range(edge.radius), _median(edge.width)),
     )
     return {name: float(value) for name, value in zip(MEASURES, values, strict=True)}
 
@@ -97,3 +96,8 @@ def measure_frames(images: ArrayLike, *, disc: Disc = FRAME_DISC) -> dict[str, f
 def _median(values: NDArray[np.floating]) -> float:
     known = values[np.isfinite(values)]
     return float(np.median(known)) if known.size else float(np.nan)
+
+
+def _half_range(values: NDArray[np.floating]) -> float:
+    known = values[np.isfinite(values)]
+    return float(np.diff(np.percentile(known, [16, 84]))[0] / 2) if known.size else float(np.nan)
