@@ -199,9 +199,9 @@ def mosaic_layers(
     >>> skies = [ideal_skymap("gill"), ideal_skymap("rank")]
     >>> frame = np.zeros((256, 256), dtype=np.uint16)
     >>> now = np.datetime64("2014-03-10T06:00")
-    >>> layers = mosaic_layers(skies, [frame, frame], [now, now])
-    >>> alone = np.isfinite(skies[0].latitude).sum()
-    >>> bool(np.isfinite(layers[0].brightness).sum() < alone)
+    >>> both = mosaic_layers(skies, [frame, frame], [now, now])
+    >>> alone = mosaic_layers(skies[:1], [frame], [now])
+    >>> bool(np.isfinite(both[0].brightness).sum() < np.isfinite(alone[0].brightness).sum())
     True
     """
     sites = [sky.site for sky in skymaps]

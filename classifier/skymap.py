@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from auroral_stats.errors import DataError, UsageError
 from classifier.emission_shell import east_west, on_sphere, shell_coordinates
+from classifier.magnetic_places import magnetic_places, magnetic_skymap
 from classifier.optics import Fisheye, pixel_directions, standard_fisheye
 from classifier.skymap_files import SkymapFile, find_skymap, list_skymaps, read_sav
 
@@ -278,79 +279,6 @@ def choose_skymap(
     younger = not np.isnat(sky.valid_from) and time < sky.valid_from
     since = f", valid from {str(sky.valid_from)[:10]}, after these frames" if younger else ""
     return sky, f"{sky.site}: {path.name}{since}"
-
-
-def magnetic_skymap(skymap: Skymap, time: np.datetime64) -> tuple[_Array, _Array]:
-    """AACGM-v2 coordinates of the centres of the pixels.
-
-    Parameters
-    ----------
-    skymap : Skymap
-    time : numpy.datetime64
-        UTC; coordinates are those of the month.
-
-    Returns
-    -------
-    mlat, mlon : numpy.ndarray of float64, (row, column)
-        deg, ``mlon`` in [-180, 180); NaN where the skymap has no place.
-
-    Raises
-    ------
-    UsageError
-        A time outside the coefficients of aacgmv2.
-
-    Examples
-    --------
-    >>> mlat, _ = magnetic_skymap(ideal_skymap("gill"), np.datetime64("2014-03-10"))
-    >>> round(float(mlat[127, 127]), 1)
-    65.7
-    """
-    return magnetic_places(skymap.latitude, skymap.longitude, time)
-
-
-def magnetic_places(
-    latitude: ArrayLike, longitude: ArrayLike, time: np.datetime64
-) -> tuple[_Array, _Array]:
-    """AACGM-v2 coordinates of places at one time; 65,000 of them take about 0.1 s.
-
-    Parameters
-    ----------
-    latitude, longitude : array_like
-        Geodetic, deg, in any shape.
-    time : numpy.datetime64
-        UTC; coordinates are those of the month.
-
-    Returns
-    -------
-    mlat, mlon : numpy.ndarray of float64
-        deg, ``mlon`` in [-180, 180), for a height of 110 km (at other heights latitude differs by
-        some 0.15 deg for 50 km). NaN where a place is, and where AACGM is not defined, near the
-        magnetic equator.
-
-    Raises
-    ------
-    UsageError
-        A time outside the coefficients of aacgmv2.
-
-    Examples
-    --------
-    >>> mlat, mlon = magnetic_places([56.354, 62.407], [-94.656, -145.158], np.datetime64("2008-01"))
-    >>> mlat.round(1).tolist(), mlon.round(1).tolist()
-    ([66.1, 63.2], [-26.9, -90.5])
-    """
-    from auroral_stats.aacgm import aacgm_coordinates, aacgm_span
-    from auroral_stats.time_grid import check_span
-
-    lat, lon = np.broadcast_arrays(_array(latitude), _array(longitude))
-    when = np.array([time]).astype("datetime64[ms]")
-    check_span(when, *aacgm_span(), "aacgmv2 (its coefficient files)")
-    mlat, mlon = np.full(lat.shape, np.nan), np.full(lat.shape, np.nan)
-    known = np.isfinite(lat) & np.isfinite(lon)
-    if known.any():
-        mlat[known], mlon[known] = (
-            part[0] for part in aacgm_coordinates(when, lat[known], lon[known])
-        )
-    return mlat, mlon
 
 
 def _skymap(
