@@ -14,11 +14,11 @@ What the papers say, and what is decided here:
   1.1 to 1.3 % are 0. That is the stretch with percentiles inside the cropped disc, cut to 8 bits
   by truncation. Percentiles over the whole frame would saturate at most 1.76 % of the disc.
 - The pictures of the OATH set show the sky mirrored: in picture 4 (Inuvik, 7 January 2013,
-  06:05:57 UT) Jupiter and nine bright stars from Vega to Procyon lie within 3 pixels of their
-  places if north is up and east is to the right; with east to the left, as in raw frames with
-  north up, no turn brings more than five of the twenty objects so near. So
-  raw frames are mirrored, about the disc that this makes of theirs (row 127, column 127). The
-  pictures are not turned by the angle ``rotAng`` of the OATH tables.
+  06:05:57 UT) Jupiter and nine bright stars from Vega to Procyon all lie within 3.5 pixels of their
+  places if north is up and east to the right; with east to the left, as in raw frames with north
+  up, no turn brings more than four of them so near. So raw frames are mirrored, about the disc that
+  this makes of theirs (row 127, column 127). The pictures are not turned by the angle ``rotAng``
+  of the OATH tables.
 - Decided here: the square around the disc (217 x 217 pixels) is resized with an antialiasing
   triangle filter, so that the sky fills the input of the encoder at any size; what lies outside
   the disc is 0. Percentiles interpolate linearly, as ``numpy.percentile`` does by default.
