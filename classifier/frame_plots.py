@@ -92,7 +92,11 @@ def plot_keogram(
         _elevation_axis(ax, keogram)
         bar = ax.figure.colorbar(image, ax=ax, pad=0.01, aspect=30)
         bar.set_label("counts, dark level included", fontsize=_SMALL)
-        bar.ax.tick_params(labelsize=_SMALL, length=2.5)
+        if log:
+            # between two decades powers of ten say little
+            bar.ax.yaxis.set_major_formatter("{x:.0f}")
+            bar.ax.yaxis.set_minor_formatter("{x:.0f}")
+        bar.ax.tick_params(which="both", labelsize=_SMALL, length=2.5)
         ax.set_title(_keogram_title(keogram, note), fontsize=_TITLE, loc="left")
     return image
 
@@ -263,6 +267,8 @@ def _draw_layer(
         **{"cmap": "gray", "vmin": 0.0, "vmax": 1.0, "rasterized": True, **kwargs},
     )
     mesh.set_clip_path(Path(rim, closed=True), ax.transData)
+    # dawn and Moon can be as white as the page
+    ax.plot(*rim.T, color="#7a8794", linewidth=0.5)
     return mesh
 
 
