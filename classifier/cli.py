@@ -17,6 +17,7 @@ import classifier
 from auroral_stats.terminal import run
 from classifier._cli.classes import classes
 from classifier._cli.keogram import keogram
+from classifier._cli.label import label
 from classifier._cli.mosaic import mosaic
 from classifier._cli.oath import oath
 from classifier._cli.simulate import simulate
@@ -37,7 +38,7 @@ app = typer.Typer(
 )
 
 #: The commands, in the order of ``--help``.
-for command in (classes, oath, simulate, keogram, mosaic):
+for command in (classes, oath, simulate, keogram, mosaic, label):
     app.command(command.__name__.replace("_", "-"))(command)
 
 
