@@ -9,8 +9,12 @@ that meet in the magnetic zenith. Consecutive times give consecutive pictures of
 develop and test methods, and to show that a learning machine learns. It is no substitute for real
 frames when the skill of a classifier is to be stated.
 
-A frame follows from (seed, site, style, label sequence, time) alone, to the last bit with the same
-NumPy and SciPy: it is the same whether its night is drawn whole or in part, in any order, in any
+Each station-night has a style of nuisances (focus, gain, dirt, lamps, ...) of its own, and nights for
+testing have families of style that nights for training never have: :data:`TEST_FAMILIES`, which make
+up :data:`TEST_SHARE` of them. A split grouped by station-night is then a change of domain.
+
+A frame follows from (seed, site, style, label sequence, time) alone, to the last bit on one kind of
+machine with the same NumPy and SciPy: it is the same whether its night is drawn whole or in part, in any order, in any
 process. See :mod:`classifier._sky` for the parts.
 
 Examples

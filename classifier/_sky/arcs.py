@@ -61,7 +61,7 @@ def arcs(key: str, number: int) -> tuple[_Arc, ...]:
     """
     rng = stream(key, "arcs", number)
     systems = 1 + int(rng.random() < 0.38) + int(rng.random() < 0.16)
-    strength = float(rng.lognormal(5.6, 0.6))  # counts of the brightest arc
+    strength = max(float(rng.lognormal(5.6, 0.6)), 110.0)  # counts of the brightest arc
     slope = float(rng.normal(0.0, 0.035))
     shared_bend = wander(rng, 250.0, 2200.0, speed=0.10)
     bend_km = float(rng.uniform(4.0, 26.0))
@@ -73,7 +73,7 @@ def arcs(key: str, number: int) -> tuple[_Arc, ...]:
             north += float(rng.choice([-1.0, 1.0]) * rng.uniform(45.0, 170.0))
         share = 1.0 if system == 0 else float(rng.uniform(0.25, 0.8))
         strands = int(rng.choice([1, 2, 3, 4], p=[0.40, 0.30, 0.20, 0.10]))
-        width = float(np.exp(rng.normal(2.1, 0.45)))  # about 8 km
+        width = float(np.exp(rng.normal(1.95, 0.45)))  # about 7 km
         own_slope = slope + float(rng.normal(0.0, 0.012))
         for strand in range(strands):
             reach = rng.uniform(500.0, 2200.0, 2)

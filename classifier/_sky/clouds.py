@@ -55,7 +55,7 @@ def cloud_deck(key: str) -> CloudDeck:
     return CloudDeck(
         height=height,
         wind=(float(speed * np.cos(towards)), float(speed * np.sin(towards))),
-        thickness=float(rng.lognormal(0.9, 0.6)),
+        thickness=float(rng.lognormal(1.25, 0.45)),
         sharpness=float(rng.uniform(0.5, 1.3)),
         scale=height * float(rng.uniform(0.05, 0.13)),
         stretch=float(rng.choice([1.0, 1.0, 1.8, 3.5])),

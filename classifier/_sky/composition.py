@@ -109,7 +109,7 @@ def _drawn(
     glow_about = float(rng.uniform(0.03, 0.5)) * float(rng.random() < 0.65)
     arc_about = float(rng.uniform(0.1, 0.6)) * float(rng.random() < 0.3)
     unseen = float(rng.uniform(0.02, 0.14)) * float(rng.random() < 0.45)
-    behind = float(rng.uniform(0.2, 1.1)) * float(rng.random() < 0.5)
+    behind = float(rng.uniform(0.1, 0.8)) * float(rng.random() < 0.5)
     behind_kind = int(rng.choice([_ARC, _DIFFUSE, _DIFFUSE, _DISCRETE]))
     faded = float(rng.uniform(0.1, 0.4)) * float(rng.random() < 0.4)
     hidden = w[_CLOUDY] * behind
@@ -117,10 +117,10 @@ def _drawn(
     outshine = 1.0 + min(2.2 * moon, 1.6) * float(rng.uniform(0.5, 1.0))
 
     few = float(rng.uniform(0.005, 0.15)) * float(rng.random() < 0.4)
-    cover = 1.0 - 0.55 * float(rng.random()) ** 1.6
+    cover = 1.0 - 0.45 * float(rng.random()) ** 1.6
     overcast = float(rng.random()) < 0.4
     depth = float(rng.lognormal(0.2, 0.5)) * (2.6 if overcast else 1.0)
-    cloud_light = float(rng.lognormal(2.0, 0.9))
+    cloud_light = float(rng.lognormal(2.3, 0.9))
     moon_cover = float(rng.uniform(0.05, 0.6)) * float(rng.random() < 0.35)
     moon_haze = float(rng.lognormal(-1.0, 0.9)) * float(rng.random() < 0.75)
     # a weak Moon is only dominant in a veil
@@ -141,5 +141,5 @@ def _drawn(
         "cloud_depth": w_cloud * depth + (1.0 - w_cloud) * (0.08 + 0.45 * thin),
         "cloud_light": cloud_light * (0.3 + 0.7 * w_cloud),
         "haze": style.haze + w_moon * min(moon_haze, 2.2) + 0.1 * w_cloud,
-        "moonlight": w_moon + 0.6 * w_cloud + 0.15 * rest,
+        "moonlight": w_moon + 0.6 * w_cloud + 0.06 * rest,
     }, w

@@ -124,7 +124,7 @@ def pulsation(made: Patches, seconds: float) -> Array:
 @functools.lru_cache(maxsize=32)
 def _glows(key: str, number: int) -> tuple[_Glow, ...]:
     rng = stream(key, "diffuse", number)
-    peak = float(rng.lognormal(5.2, 0.65))
+    peak = max(float(rng.lognormal(5.2, 0.65)), 80.0)
     found = []
     for band in range(1 + int(rng.random() < 0.35)):
         kind = rng.random()

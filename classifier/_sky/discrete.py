@@ -69,13 +69,15 @@ class _Activity:
 @functools.lru_cache(maxsize=32)
 def _activity(key: str, number: int) -> _Activity:
     rng = stream(key, "discrete", number)
-    strength = float(np.clip(rng.lognormal(6.25, 0.8), 160.0, 9000.0))
+    strength = float(np.clip(rng.lognormal(6.25, 0.8), 240.0, 9000.0))
     north = float(np.clip(rng.normal(-10.0, 90.0), -220.0, 220.0))
     breakup = rng.random() < 0.3
     curtains = []
     for k in range(int(rng.integers(2, 5)) + 2 * int(breakup)):
         faint = 1.0 if k == 0 else float(rng.uniform(0.15, 0.9))
-        middle, half = rng.normal(0.0, 250.0), rng.uniform(120.0, 900.0)
+        # the brightest curtain is in view, or the frame would not be called by it
+        near = 0.4 if k == 0 else 1.0
+        middle, half = near * rng.normal(0.0, 250.0), rng.uniform(120.0 / near, 900.0)
         curtains.append(
             _Curtain(
                 north=north + (float(rng.normal(0.0, 75.0)) if k else 0.0),

@@ -25,7 +25,7 @@ from classifier._sky.skylight import (
     transparency,
     twilight,
 )
-from classifier._sky.stars import add_points, star_points
+from classifier._sky.stars import add_points, milky_way, star_points
 from classifier._sky.styles import Style
 from classifier._sky.surroundings import dome_of, surroundings_of, town_glow
 from classifier._sky.timeline import Timeline
@@ -125,6 +125,7 @@ def light_of(scene: Scene, time: np.datetime64, heaven: Heaven, made: Compositio
     clear_air = transparency(view, CLEAR_AIR + made.haze)
     beyond = aurora * clear_air
     beyond += airglow(view, style) * np.float32(np.exp(-0.5 * made.haze))
+    beyond += np.float32(style.airglow) * milky_way(view, time, _place(scene.site)) * clear_air
     low = _town_haze(view, style, made)
     sky = beyond + low
     share = np.float32(made.moonlight)

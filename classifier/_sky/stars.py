@@ -1,8 +1,9 @@
-"""Stars: the brightest real ones, and others as many as the sky has, at places fixed for all time.
+"""Stars and the Milky Way: the brightest real stars, and others as many as the sky has.
 
 A catalogue is not bundled. The bright stars below are real (J2000, rounded to what a camera of
 0.7 deg a pixel can tell); fainter ones are drawn once, with the numbers of the real sky,
 ``log10 N(<m) = 0.75 + 0.50 m``, and denser towards the Milky Way. They turn with sidereal time.
+The Milky Way is a faint band that cameras see on dark nights, and may be taken for aurora.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from classifier._sky.skylight import CLEAR_AIR, sidereal_degrees
 from classifier._sky.styles import Style
 from classifier._sky.view import View
 
-__all__ = ["FAINTEST", "Stars", "add_points", "catalogue", "horizontal", "star_points"]
+__all__ = ["FAINTEST", "Stars", "add_points", "catalogue", "horizontal", "milky_way", "star_points"]
 
 Array = NDArray[np.float32]
 
@@ -103,7 +104,7 @@ def catalogue() -> Stars:
     direction = rng.standard_normal((count, 3))
     direction /= np.linalg.norm(direction, axis=1, keepdims=True)
     # stars crowd towards the Milky Way, whose north pole is at 12.857 h, 27.13 deg
-    latitude = direction @ _vectors(np.array([12.857 * 15.0]), np.array([27.13]))[0]
+    latitude = direction @ _galactic_axes()[2]
     crowded = rng.random(count) < 0.25 * np.abs(latitude)
     direction[crowded] *= np.array([1.0, 1.0, -1.0])
     keep = (magnitude > _REAL_TO) & (magnitude <= FAINTEST)
@@ -170,6 +171,42 @@ def star_points(
     return row[seen], column[seen], counts[seen]
 
 
+def milky_way(view: View, time: np.datetime64, place: tuple[float, float]) -> Array:
+    """Return the light of the Milky Way against that of the night sky at the zenith.
+
+    Parameters
+    ----------
+    view : View
+    time : numpy.datetime64
+    place : tuple of float
+        Latitude and longitude of the station, deg.
+
+    Returns
+    -------
+    numpy.ndarray of float32
+        About 0.4 in Cygnus, less towards the anticentre, 0 far from the band.
+    """
+    turn, lean = np.radians([sidereal_degrees(time, place[1]), place[0]])
+    # rows: east, north and up in equatorial axes
+    axes = np.array(
+        [
+            [-np.sin(turn), np.cos(turn), 0.0],
+            [-np.sin(lean) * np.cos(turn), -np.sin(lean) * np.sin(turn), np.cos(lean)],
+            [np.cos(lean) * np.cos(turn), np.cos(lean) * np.sin(turn), np.sin(lean)],
+        ]
+    )
+    towards = axes @ _galactic_axes().T  # columns: centre, longitude 90 deg, pole
+    east, north, up = _horizontal_vectors(view)
+    centre, side, pole = (
+        east * np.float32(a) + north * np.float32(b) + up * np.float32(c) for a, b, c in towards.T
+    )
+    breadth = np.float32(0.13) + np.float32(0.04) * centre
+    cloudy = 1.0 + np.float32(0.25) * np.sin(7.0 * side + 3.0 * centre + 20.0 * pole)
+    made = np.exp(-(np.abs(pole / breadth) ** np.float32(1.5))) * cloudy
+    made *= np.float32(0.24) + np.float32(0.14) * centre + np.float32(0.06) * side
+    return np.asarray(made, dtype=np.float32)
+
+
 def add_points(
     image: Array,
     row: NDArray[np.float64],
@@ -207,6 +244,20 @@ def add_points(
     flat = rows[inside] * image.shape[1] + columns[inside]
     added = np.bincount(flat, weights=light[inside], minlength=image.size)
     image += added.reshape(image.shape).astype(np.float32)
+
+
+@functools.lru_cache(maxsize=1)
+def _galactic_axes() -> NDArray[np.float64]:
+    """Return the galactic centre, longitude 90 deg and north pole in equatorial axes (J2000)."""
+    centre, pole = _vectors(np.array([266.405, 192.859]), np.array([-28.936, 27.128]))
+    return np.stack([centre, np.cross(pole, centre), pole])
+
+
+@functools.lru_cache(maxsize=8)
+def _horizontal_vectors(view: View) -> tuple[Array, Array, Array]:
+    azimuth, elevation = np.radians(np.nan_to_num(view.azimuth)), np.radians(view.elevation)
+    flat, up = np.nan_to_num(np.cos(elevation)), np.nan_to_num(np.sin(elevation))
+    return flat * np.sin(azimuth), flat * np.cos(azimuth), up
 
 
 def _vectors(
