@@ -28,9 +28,11 @@ __all__ = [
     "LinearProbe",
     "Neighbours",
     "Probe",
+    "check_training_set",
     "fit_linear",
     "fit_neighbours",
     "held_out_parts",
+    "standardisation",
 ]
 
 Array = NDArray[np.float64]
@@ -165,11 +167,11 @@ def fit_linear(
     >>> float((probe.logits(h).argmax(1) == label).mean()) > 0.95
     True
     """
-    h, y, g = _checked(features, label, group)
+    h, y, g = check_training_set(features, label, group)
     choices = PENALTIES if c is None else (c,)
     if min(choices) <= 0:
         raise UsageError(f"c is {c}; expected a number above 0.")
-    mean, scale = _standard(h)
+    mean, scale = standardisation(h)
     parts = held_out_parts(y, g, _PARTS, seed)
     best = (np.inf, choices[0], 1.0)
     if parts:
@@ -220,7 +222,7 @@ def fit_neighbours(
     """
     if k < 1:
         raise UsageError(f"k is {k}; expected 1 or more neighbours.")
-    h, y, g = _checked(features, label, group)
+    h, y, g = check_training_set(features, label, group)
     parts = held_out_parts(y, g, _PARTS, seed)
     temperature = 1.0
     if parts:
@@ -267,7 +269,7 @@ def held_out_parts(
 
 def _path(train: Array, label: NDArray[np.int64], test: Array, choices: Any) -> list[Array]:
     """Return logits of ``test`` for each penalty, fitted to ``train``."""
-    mean, scale = _standard(train)
+    mean, scale = standardisation(train)
     inside, outside = (train - mean) / scale, (test - mean) / scale
     # C is the penalty against a sum over pictures; with fewer of them it would weigh more, and the
     # temperature of the held-out logits would be too low for the fit to all
@@ -298,7 +300,7 @@ def _regression(h: Array, label: NDArray[np.int64], c: float) -> tuple[Array, Ar
 
 
 def _vote(h: Array, label: NDArray[np.int64], k: int) -> Neighbours:
-    mean, scale = _standard(h)
+    mean, scale = standardisation(h)
     share = np.bincount(label, minlength=len(CLASSES)) / label.size
     return Neighbours(_unit((h - mean) / scale), label, mean, scale, share, k=min(k, label.size))
 
@@ -308,14 +310,16 @@ def _unit(h: Array) -> NDArray[np.float32]:
     return (h / np.maximum(length, 1e-12)).astype(np.float32)
 
 
-def _standard(h: Array) -> tuple[Array, Array]:
+def standardisation(h: Array) -> tuple[Array, Array]:
+    """Return mean and standard deviation of each feature, 1 for those that do not vary."""
     deviation = h.std(0)
     return h.mean(0), np.where(deviation > _CONSTANT, deviation, 1.0)
 
 
-def _checked(
+def check_training_set(
     features: ArrayLike, label: ArrayLike, group: ArrayLike
 ) -> tuple[Array, NDArray[np.int64], NDArray[np.int64]]:
+    """Return features, labels and station-nights as arrays, or refuse what cannot be learnt from."""
     h = np.asarray(features, dtype=np.float64)
     y, g = np.asarray(label).astype(np.int64), np.asarray(group).astype(np.int64)
     if h.ndim != 2 or not len(h) == y.size == g.size:
