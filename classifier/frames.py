@@ -157,14 +157,14 @@ def _from_pgm(
     elif not records and not bad:
         what = "the file is empty" if not raw else "the file holds no PGM records and is no CDF"
         bad.append(BadRecord(0, what))
-    values = [pgm.header_values(record.header) for record in records]
-    time, faults = pgm.request_times(values)
+    headers = [record.header for record in records]
+    time, faults = pgm.request_times(headers)
 
     def image(index: int) -> memoryview:
         start = records[index].offset
         return memoryview(data)[start : start + 2 * IMAGE_SHAPE[0] * IMAGE_SHAPE[1]]
 
-    said = values[0] if values else {}
+    said = pgm.header_values(headers[0]) if headers else {}
     site, conflict = _site(said.get("Site unique ID"), name)
     kept = _sound(
         [record.number for record in records],
@@ -177,12 +177,14 @@ def _from_pgm(
     )
     images = _room(out, len(kept))
     pgm.decode_images(data, [records[index] for index in kept], images)
+    values = [pgm.header_values(headers[index]) for index in kept] if metadata else []
     # What is said once, in the first record, holds for all.
-    common = {key: value for key, value in said.items() if len(values) < 2 or key not in values[1]}
+    own = pgm.header_values(headers[1]) if len(headers) > 1 else {}
+    common = {key: value for key, value in said.items() if key not in own}
     return Frames(
         images=images,
         time=time[kept],
-        metadata=tuple(common | values[index] for index in kept) if metadata else (),
+        metadata=tuple(common | each for each in values),
         bad=tuple(sorted(bad, key=lambda each: each.record)),
         site=site,
         simulated=said.get("Simulated", "").lower() == "true",

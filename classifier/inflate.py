@@ -2,7 +2,9 @@
 
 Whole gzip files, which nearly all are, go through the fastest library that is installed: libdeflate
 (package ``deflate``), ISA-L (package ``isal``), else zlib. Every other file goes through zlib, piece
-by piece. What comes out never depends on which library did it.
+by piece. What comes out does not depend on which library did it, with one exception: libdeflate
+does not say where it stopped, so of a file of more than 64 KiB whose last member holds the very same
+bytes as its first, but was compressed differently or stands behind others, the first is all it gives.
 
 What is trusted is decided by the checksums, because DEFLATE has no other: one flipped bit alters
 what follows and rarely raises an error, and then long after. Hence:
@@ -30,8 +32,6 @@ from dataclasses import dataclass
 from importlib import util
 from typing import Any
 
-import numpy as np
-
 from auroral_stats.errors import UsageError
 
 __all__ = ["BACKENDS", "MAX_BYTES", "Inflated", "available_backends", "inflate"]
@@ -47,6 +47,9 @@ _MAX_RATIO = 1032
 
 _GZIP, _BZIP2 = b"\x1f\x8b", b"BZh"
 _FHCRC, _FEXTRA, _FNAME, _FCOMMENT, _RESERVED = 2, 4, 8, 16, 0xE0
+
+#: Bytes from the end in which a second end is looked for.
+_SEARCHED = 1 << 16
 
 #: The header of a gzip member is looked for in so many bytes; a longer one takes the slow way.
 _LONGEST_HEAD = 1024
@@ -65,8 +68,8 @@ class Inflated:
     fault : str
         Why this is not all; empty for a sound file.
     cut : bool
-        Whether the data end where the file was cut off: their very end is then not covered by a
-        checksum, nor by anything that follows.
+        Whether the data end where the file was cut off. If bytes were lost from its end, but not
+        the very last ones, then those have become some kilobytes of rubbish at the end of the data.
     """
 
     data: bytes | bytearray
@@ -179,15 +182,16 @@ def _libdeflate(raw: bytes | memoryview, _body: int) -> bytearray | None:
 
 
 def _ends_twice(raw: bytes | memoryview) -> bool:
-    """Return whether the last eight bytes occur before; three times as fast as ``bytes.find``.
+    """Return whether the last eight bytes occur before, as far as that can be told in no time.
 
-    Wherever eight bytes lie, they cover one aligned word of four bytes whole.
+    A search through two megabytes takes a seventh of the time of inflating them. Looked at are all
+    of a small file, the end of a large one, and whether it is the same file twice.
     """
-    end = bytes(raw[-8:])
-    words = np.frombuffer(raw, np.uint32, (len(raw) - 8) // 4)
-    if any((words == np.frombuffer(end, np.uint32, 1, shift)).any() for shift in range(4)):
-        return bytes(raw).find(end) < len(raw) - 8
-    return bytes(raw[-15:]).find(end) < 7
+    half = len(raw) // 2
+    if raw[:half] == raw[half:]:
+        return True
+    end = bytes(raw[-_SEARCHED:])
+    return end.find(end[-8:]) < len(end) - 8
 
 
 def _isal(raw: bytes | memoryview, body: int) -> bytes | None:

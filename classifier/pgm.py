@@ -21,8 +21,8 @@ import bz2
 import gzip
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -60,18 +60,22 @@ _HEADER = re.compile(
     rb'P5\n(?:#"[^"\x00-\x08\x0a-\x1f\x7f]+"[^\x00-\x08\x0a-\x1f\x7f]*\n)+'
     rb"([0-9]{1,5}) ([0-9]{1,5})\n([0-9]{1,5})\n"
 )
-_COMMENT = re.compile(rb'^#"([^"\n]+)"([^\n]*)$', re.MULTILINE)
-_REQUEST, _READOUT = "Image request start", "Image readout start"
-_EXPOSURE = "Exposure plus initial readout"
-_CLOCK = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6} UTC")
-_MILLISECONDS = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?) ms")
+_COMMENT = re.compile(r'\n#"([^"\n]+)"([^\n]*)')
+_CLOCK = rb"([0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}) UTC\n"
+_STAMP_LINES = (
+    rb'#"Image request start" ' + _CLOCK,
+    rb'#"Image readout start" ' + _CLOCK,
+    rb'#"Exposure plus initial readout" +([0-9]{1,6}(?:\.[0-9]{1,3})?) ms\n',
+)
+_LINES = [re.compile(b"\n" + line) for line in _STAMP_LINES]
+#: The three lines as they follow each other in real headers.
+_STAMPS = re.compile(b"\n" + b"".join(_STAMP_LINES))
 
 #: Start, readout and exposure time of a record contradict each other beyond this.
 _AGREEMENT = np.timedelta64(1000, "us")
 
 
-@dataclass(frozen=True)
-class PgmRecord:
+class PgmRecord(NamedTuple):
     """A record with a sound header and the right number of counts.
 
     Attributes
@@ -143,21 +147,19 @@ def scan_pgm(
         reason, resume = "its header is damaged", at + 1
         if found:
             header, resume = bytes(found[0]), found.end()
-            width, height, maxval = (int(size) for size in found.groups())
+            width, height, maxval = map(int, found.groups())
             end = resume + width * height * (2 if maxval > 255 else 1)
-            reason = _header_fault(header, (height, width), maxval)
-            follows = end == len(data) or data.startswith(_START, end)
-            if end > len(data):
-                reason = reason or (
-                    f"cut short: {len(data) - resume:,} of {_IMAGE_BYTES:,} bytes of its image"
-                )
+            follows = data.startswith(_START, end) or end == len(data)
+            reason = _header_fault(header, height, width, maxval)
+            if reason:
+                pass
+            elif end > len(data):
+                reason = f"cut short: {len(data) - resume:,} of {_IMAGE_BYTES:,} bytes of its image"
             elif not follows:
-                reason = reason or (
-                    "no record follows where its image ends: bytes are missing or too many"
-                )
+                reason = "no record follows where its image ends: bytes are missing or too many"
             elif cut and end == len(data):
-                reason = reason or "the file is cut off where its image ends"
-            if not reason:
+                reason = "the file is cut off where its image ends"
+            else:
                 records.append(PgmRecord(number, header, resume))
             if follows:
                 resume = end
@@ -174,14 +176,14 @@ def scan_pgm(
     return records, bad
 
 
-def _header_fault(header: bytes, shape: tuple[int, int], maxval: int) -> str:
+def _header_fault(header: bytes, height: int, width: int, maxval: int) -> str:
     """Return what is wrong with a header; empty if nothing is."""
-    if shape != IMAGE_SHAPE:
-        return f"its image has {shape[0]} x {shape[1]} pixels, not 256 x 256"
+    if (height, width) != IMAGE_SHAPE:
+        return f"its image has {height} x {width} pixels, not 256 x 256"
     if maxval != _MAXVAL:
         return f"its largest value is {maxval}, not {_MAXVAL}"
     # A line that lost its end runs into the next one.
-    if header.count(b'#"') != header.count(b'\n#"') or header.count(_REQUEST.encode()) > 1:
+    if header.count(b'#"') != header.count(b'\n#"') or header.count(b"Image request start") > 1:
         return "its header is damaged"
     return ""
 
@@ -199,9 +201,15 @@ def decode_images(
     out : ndarray of uint16, (frame, 256, 256)
         One image a record.
     """
+    swapped = out.view(out.dtype.newbyteorder(">")).reshape(len(records), _PIXELS)
     flat = out.reshape(len(records), _PIXELS)
-    for row, record in zip(flat, records, strict=True):
-        row[:] = np.frombuffer(data, ">u2", _PIXELS, record.offset)
+    for row, same, record in zip(flat, swapped, records, strict=True):
+        if record.offset % 2:
+            # Counts at odd addresses are slow to swap: they are moved first, then swapped in place.
+            same.view(np.uint8)[:] = np.frombuffer(data, np.uint8, _IMAGE_BYTES, record.offset)
+            row[:] = same
+        else:
+            row[:] = np.frombuffer(data, ">u2", _PIXELS, record.offset)
 
 
 def header_values(header: bytes) -> dict[str, str]:
@@ -220,16 +228,13 @@ def header_values(header: bytes) -> dict[str, str]:
     >>> header_values(b'P5\n#"Site name" Gillam\n#"Pixel depth" 16 bits\n256 256\n65535\n')
     {'Site name': 'Gillam', 'Pixel depth': '16 bits'}
     """
-    return {
-        key.decode("latin-1"): value.decode("latin-1").strip()
-        for key, value in _COMMENT.findall(header)
-    }
+    return {key: value.strip() for key, value in _COMMENT.findall(header.decode("latin-1"))}
 
 
 def request_times(
-    values: Sequence[Mapping[str, str]],
+    headers: Sequence[bytes],
 ) -> tuple[NDArray[np.datetime64], dict[int, str]]:
-    """Return the start of exposure that each header gives.
+    r"""Return the start of exposure that each header gives.
 
     Each header holds it twice over: the request comes as long before the readout as "Exposure plus
     initial readout" says. Where any header of a file shows this, to 1 ms, those that do not are
@@ -237,8 +242,7 @@ def request_times(
 
     Parameters
     ----------
-    values : sequence of mapping
-        From :func:`header_values`.
+    headers : sequence of bytes
 
     Returns
     -------
@@ -249,26 +253,33 @@ def request_times(
 
     Examples
     --------
-    >>> request_times([{"Image request start": "2014-03-10 06:00:00.063119 UTC"}])[0]
+    >>> header = b'P5\n#"Image request start" 2014-03-10 06:00:00.063119 UTC\n256 256\n65535\n'
+    >>> request_times([header])[0]
     array(['2014-03-10T06:00:00.063119'], dtype='datetime64[us]')
     """
-    time = _clock([each.get(_REQUEST, "") for each in values])
-    faults = {
-        int(index): f"it has no time stamp ({_REQUEST})" for index in np.flatnonzero(np.isnat(time))
-    }
-    found = [_MILLISECONDS.fullmatch(each.get(_EXPOSURE, "")) for each in values]
-    span = np.array([round(float(each[1]) * 1000) if each else -1 for each in found], "m8[us]")
-    difference = np.abs(_clock([each.get(_READOUT, "") for each in values]) - time - span)
+    stamps = _STAMPS.findall(b"".join(headers))
+    if len(stamps) != len(headers):
+        # A header lacks a line, or has another order.
+        stamps = [
+            tuple(each[0] if len(each := line.findall(header)) == 1 else b"" for line in _LINES)
+            for header in headers
+        ]
+    request, readout, spans = zip(*stamps, strict=True) if stamps else ((), (), ())
+    time = _clock(request)
+    missing = np.flatnonzero(np.isnat(time)).tolist()
+    faults = dict.fromkeys(missing, "it has no time stamp (Image request start)")
+    span = np.array([round(float(each) * 1000) if each else -1 for each in spans], "m8[us]")
+    difference = np.abs(_clock(readout) - time - span)
     # Comparisons with NaT are false.
     agrees = (difference <= _AGREEMENT) & (span > np.timedelta64(0))
     if agrees.any():
-        for index in np.flatnonzero(~agrees):
-            faults.setdefault(int(index), "its time stamps contradict each other")
+        for index in np.flatnonzero(~agrees).tolist():
+            faults.setdefault(index, "its time stamps contradict each other")
     return time, faults
 
 
-def _clock(stamps: Sequence[str]) -> NDArray[np.datetime64]:
-    text = [each[:-4].replace(" ", "T") if _CLOCK.fullmatch(each) else "NaT" for each in stamps]
+def _clock(stamps: Sequence[bytes]) -> NDArray[np.datetime64]:
+    text = [each.decode() or "NaT" for each in stamps]
     try:
         return np.array(text, "datetime64[us]")
     except ValueError:
@@ -364,9 +375,9 @@ def write_pgm(
         own = {
             "Mode unique ID": "full",
             "Mode sequence number": str(number),
-            _REQUEST: f"{str(start).replace('T', ' ')} UTC",
-            _READOUT: f"{str(readout).replace('T', ' ')} UTC",
-            _EXPOSURE: f"   {_EXPOSURE_MS:.2f} ms",
+            "Image request start": f"{str(start).replace('T', ' ')} UTC",
+            "Image readout start": f"{str(readout).replace('T', ' ')} UTC",
+            "Exposure plus initial readout": f"   {_EXPOSURE_MS:.2f} ms",
         }
         parts += [_header(own if number else first | own), image.astype(">u2").tobytes()]
     content = b"".join(parts)

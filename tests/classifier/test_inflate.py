@@ -121,7 +121,7 @@ def test_a_file_cut_anywhere_gives_what_came_before(backend: str) -> None:
 
 
 @given(
-    st.integers(12, len(GZ_A) - 9), st.integers(1, 255), st.sampled_from([1, 2, 7]), st.booleans()
+    st.integers(12, len(GZ_A) - 15), st.integers(1, 255), st.sampled_from([1, 2, 7]), st.booleans()
 )
 @settings(max_examples=300)
 def test_altered_data_never_pass(at: int, change: int, length: int, lengthen: bool) -> None:
@@ -134,11 +134,8 @@ def test_altered_data_never_pass(at: int, change: int, length: int, lengthen: bo
         }
         assert len(results) == 1
         ((data, fault, _),) = results
-        # A cut that reaches into the end of the file takes it away; that is a cut.
-        assert data in {b"", A} or A.startswith(data)
+        assert data in {b"", A}
         assert fault or data == A
-        if len(raw) - at > 8 + 2 * length:
-            assert data in {b"", A}
 
 
 @given(

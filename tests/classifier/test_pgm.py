@@ -69,7 +69,7 @@ def test_what_is_written_is_found(minute: bytes) -> None:
     out = np.empty((3, 256, 256), np.uint16)
     decode_images(minute, records, out)
     np.testing.assert_array_equal(out, pictures())
-    time, faults = request_times([header_values(record.header) for record in records])
+    time, faults = request_times([record.header for record in records])
     assert faults == {}
     np.testing.assert_array_equal(time, TIMES.astype("M8[us]"))
     decode_images(minute, records[1:], out[:2])
@@ -255,8 +255,15 @@ def test_rubbish_gives_no_records(data: bytes) -> None:
 STAMP = {
     "Image request start": "2014-03-10 06:00:00.063119 UTC",
     "Image readout start": "2014-03-10 06:00:01.048193 UTC",
-    "Exposure plus initial readout": "985.07 ms",
+    "Exposure plus initial readout": "   985.07 ms",
 }
+
+
+def header(**changed: str) -> bytes:
+    """Return a header with stamps, of which some are changed; None leaves a line out."""
+    values = STAMP | {key.replace("_", " "): value for key, value in changed.items()}
+    lines = "".join(f'#"{key}" {value}\n' for key, value in values.items() if value is not None)
+    return f"P5\n{lines}256 256\n65535\n".encode()
 
 
 @pytest.mark.parametrize(
@@ -274,7 +281,7 @@ STAMP = {
     ],
 )
 def test_a_time_stamp_that_cannot_be_believed(stamp: str, reason: str) -> None:
-    time, faults = request_times([STAMP, STAMP | {"Image request start": stamp}, STAMP])
+    time, faults = request_times([header(), header(Image_request_start=stamp), header()])
     assert list(faults) == [1]
     assert reason in faults[1]
     assert np.isnat(time[1]) == (reason == "no time stamp")
@@ -282,16 +289,31 @@ def test_a_time_stamp_that_cannot_be_believed(stamp: str, reason: str) -> None:
 
 
 def test_stamps_are_not_compared_where_a_file_knows_no_such_relation() -> None:
-    other = [STAMP | {"Exposure plus initial readout": text} for text in ("1.2 s", "70.0 ms", "")]
-    assert request_times(other)[1] == {}
-    assert list(request_times([*other, STAMP])[1]) == [0, 1, 2]
+    other = [header(Exposure_plus_initial_readout=text) for text in ("1.2 s", "70.0 ms", None)]
+    time, faults = request_times(other)
+    assert faults == {}
+    assert list(time) == [np.datetime64("2014-03-10T06:00:00.063119")] * 3
+    assert list(request_times([*other, header()])[1]) == [0, 1, 2]
     time, faults = request_times([])
     assert (time.shape, faults) == ((0,), {})
 
 
+def test_stamps_in_another_order_and_lines_between_them() -> None:
+    lines = header().split(b"\n")
+    mixed = b"\n".join(
+        [lines[0], lines[3], b'#"Mode unique ID" full', lines[1], lines[2], *lines[4:]]
+    )
+    time, faults = request_times([header(), mixed])
+    assert faults == {}
+    assert time[0] == time[1]
+    # Two stamps of a kind are as good as none.
+    twice = b"\n".join([*lines[:3], lines[1], *lines[3:]])
+    assert list(request_times([header(), twice])[1]) == [1]
+
+
 def test_the_last_of_two_values_holds() -> None:
-    header = b'P5\n#"A" themis-gbo\n#"B" \n#"A"    THEMIS "x" \n256 256\n65535\n'
-    assert header_values(header) == {"A": 'THEMIS "x"', "B": ""}
+    text = b'P5\n#"A" themis-gbo\n#"B" \n#"A"    THEMIS "x" \n256 256\n65535\n'
+    assert header_values(text) == {"A": 'THEMIS "x"', "B": ""}
 
 
 def test_sizes_of_whole_files() -> None:
