@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,7 +104,7 @@ def zenith_angle_at(elevation: Array, height_km: NDArray[np.float64] | float) ->
     return np.asarray(np.arcsin(flat))
 
 
-def projection(site: str, style: Style, year: int, profile: Profile = "low"):  # type: ignore[no-untyped-def]
+def projection(site: str, style: Style, year: int, profile: Profile = "low") -> Any:
     """Return the matrix that turns a map into the brightness of each pixel.
 
     Parameters
@@ -125,8 +125,8 @@ def projection(site: str, style: Style, year: int, profile: Profile = "low"):  #
     return _projection(view_of(site, style), field_at(site, year), profile)
 
 
-@functools.lru_cache(maxsize=8)
-def _projection(view: View, field: Field, profile: Profile):  # type: ignore[no-untyped-def]
+@functools.lru_cache(maxsize=4)
+def _projection(view: View, field: Field, profile: Profile) -> Any:
     from scipy import sparse
 
     pixels = np.flatnonzero(view.inside & (np.nan_to_num(view.elevation) > _HORIZON_DEG))
@@ -158,10 +158,10 @@ def _projection(view: View, field: Field, profile: Profile):  # type: ignore[no-
         values[:, layer, 1] = path * (1 - up) * right
         values[:, layer, 2] = path * up * (1 - right)
         values[:, layer, 3] = path * up * right
-    length = np.zeros(SHAPE[0] * SHAPE[1] + 1, dtype=np.int64)
+    length = np.zeros(SHAPE[0] * SHAPE[1] + 1, dtype=np.int32)
     length[pixels + 1] = heights.size * 4
     matrix = sparse.csr_array(
-        (values.ravel(), places.ravel(), np.cumsum(length)),
+        (values.ravel(), places.ravel(), np.cumsum(length, dtype=np.int32)),
         shape=(SHAPE[0] * SHAPE[1], MAP_SIZE * MAP_SIZE),
     )
     matrix.sum_duplicates()

@@ -141,5 +141,5 @@ def _drawn(
         "cloud_depth": w_cloud * depth + (1.0 - w_cloud) * (0.08 + 0.45 * thin),
         "cloud_light": cloud_light * (0.3 + 0.7 * w_cloud),
         "haze": style.haze + w_moon * min(moon_haze, 2.2) + 0.1 * w_cloud,
-        "moonlight": w_moon + 0.6 * w_cloud + 0.06 * rest,
+        "moonlight": w_moon + 0.35 * w_cloud + 0.06 * rest,
     }, w

@@ -146,14 +146,14 @@ def station_night_style(seed: int, site: str, night: str, *, split: Split = "tra
         background=level + float(night_rng.normal(0.0, 25.0)),
         drift=float(night_rng.normal(0.0, 4.0)),
         read_noise=noise,
-        focus=float(usual(1.1, 1.7)) if family == "soft focus" else float(usual(0.50, 0.72)),
+        focus=float(usual(1.3, 2.2)) if family == "soft focus" else float(usual(0.50, 0.72)),
         vignetting=shade + float(usual(-0.03, 0.03)),
-        rotation=float(usual(12, 40) * night_rng.choice([-1, 1]))
+        rotation=float(usual(20, 60) * night_rng.choice([-1, 1]))
         if family == "shifted"
         else float(night_rng.normal(0.0, 1.2)),
         tilt_north=float(night_rng.normal(0.0, 3.0 if family == "shifted" else 0.5)),
         tilt_east=float(night_rng.normal(0.0, 3.0 if family == "shifted" else 0.5)),
-        town=lamps * float(night_rng.lognormal(0.0, 0.3)) + (260.0 if family == "town" else 0.0),
+        town=lamps * float(night_rng.lognormal(0.0, 0.3)) + (450.0 if family == "town" else 0.0),
         haze=float(usual(0.15, 0.5)) if family == "haze" else float(night_rng.exponential(0.03)),
         frost=float(usual(0.25, 0.8)) if family == "frost" else 0.0,
         snow=float(usual(0.08, 0.30)) if family == "snow" else 0.0,

@@ -62,8 +62,8 @@ def surroundings_of(view: View, style: Style) -> Surroundings:
     off_row, off_column = station.normal(0.0, 0.012, 2)
     rows, columns = np.mgrid[: SHAPE[0], : SHAPE[1]]
     from_centre = np.hypot(
-        (rows - view.centre[0]) / view.horizon_pixels - off_row,
-        (columns - view.centre[1]) / (0.9651 * view.horizon_pixels) - off_column,
+        (rows - view.centre[0]) / view.half_axes[0] - off_row,
+        (columns - view.centre[1]) / view.half_axes[1] - off_column,
     )
     clear = clear * (1.0 / (1.0 + np.exp(np.clip((from_centre - lens) / 0.004, -30, 30))))
     ground = 0.008 + 0.030 * np.exp(-np.maximum(from_centre - lens, 0.0) / 0.09)
@@ -132,7 +132,7 @@ def dome_of(view: View, style: Style) -> Dome:
         side = rng.uniform(0, 2 * np.pi)
         slope = (
             (rows - view.centre[0]) * np.sin(side) + (columns - view.centre[1]) * np.cos(side)
-        ) / view.horizon_pixels
+        ) / view.half_axes[0]
         edge = slope - np.float32(1.0 - 2.2 * style.snow) + 0.12 * lumps
         covered = smoothstep(edge / 0.30 + 0.5).astype(np.float32)
         passes *= 1.0 - 0.86 * covered

@@ -30,8 +30,8 @@ class View:
         Where there is a direction.
     radius : numpy.ndarray of float32, SHAPE
         Distance from the centre of the image; 1 at the horizon.
-    horizon_pixels : float
-        Distance of the horizon from the centre, pixels.
+    half_axes : tuple of float
+        Distance of the horizon from the centre along rows and along columns, pixels.
     centre : tuple of float
         Row and column of the centre.
     """
@@ -41,7 +41,7 @@ class View:
     elevation: Array
     inside: NDArray[np.bool_]
     radius: Array
-    horizon_pixels: float
+    half_axes: tuple[float, float]
     centre: tuple[float, float]
     turn: NDArray[np.float64]
 
@@ -91,7 +91,7 @@ def _view(site: str, rotation: float, tilt_north: float, tilt_east: float) -> Vi
         elevation=true_elevation.astype(np.float32),
         inside=np.isfinite(true_elevation),
         radius=distance.astype(np.float32),
-        horizon_pixels=fisheye.radius,
+        half_axes=(high, wide),
         centre=(row, column),
         turn=turn,
     )
