@@ -28,6 +28,7 @@ from classifier.frame_names import FrameName, frame_name
 from classifier.frame_records import IMAGE_SHAPE, BadRecord, Frames
 from classifier.frame_times import time_faults
 from classifier.inflate import MAX_BYTES, inflate
+from classifier.pgm_times import request_times
 
 __all__ = ["BadRecord", "FrameFile", "Frames", "find_frames", "read_frames"]
 
@@ -147,7 +148,7 @@ def _from_pgm(
 ) -> Frames:
     inflated = inflate(raw, believable=pgm.believable_size)
     data = inflated.data
-    records, bad = pgm.scan_pgm(data, cut=inflated.cut) if data[:2] == b"P5" else ([], [])
+    records, bad = pgm.scan_pgm(data, cut=inflated.cut) if pgm.is_pgm(data) else ([], [])
     if inflated.fault:
         # Damage in the stream is why a record at its end is incomplete.
         last = max(
@@ -158,13 +159,15 @@ def _from_pgm(
         what = "the file is empty" if not raw else "the file holds no PGM records and is no CDF"
         bad.append(BadRecord(0, what))
     headers = [record.header for record in records]
-    time, faults = pgm.request_times(headers)
+    time, faults = request_times(headers)
 
     def image(index: int) -> memoryview:
         start = records[index].offset
         return memoryview(data)[start : start + 2 * IMAGE_SHAPE[0] * IMAGE_SHAPE[1]]
 
-    said = pgm.header_values(headers[0]) if headers else {}
+    # The site is named in the first record alone.
+    values = [pgm.header_values(header) for header in (headers if metadata else headers[:1])]
+    said = values[0] if values else {}
     site, conflict = _site(said.get("Site unique ID"), name)
     kept = _sound(
         [record.number for record in records],
@@ -177,17 +180,15 @@ def _from_pgm(
     )
     images = _room(out, len(kept))
     pgm.decode_images(data, [records[index] for index in kept], images)
-    values = [pgm.header_values(headers[index]) for index in kept] if metadata else []
-    # What is said once, in the first record, holds for all.
-    own = pgm.header_values(headers[1]) if len(headers) > 1 else {}
-    common = {key: value for key, value in said.items() if key not in own}
+    # What is said once holds for all.
+    common = {key: said[key] for key in said if len(values) < 2 or key not in values[1]}
     return Frames(
         images=images,
         time=time[kept],
-        metadata=tuple(common | each for each in values),
+        metadata=tuple(common | values[index] for index in kept) if metadata else (),
         bad=tuple(sorted(bad, key=lambda each: each.record)),
         site=site,
-        simulated=said.get("Simulated", "").lower() == "true",
+        simulated=any(pgm.SIMULATED in header for header in headers),
     )
 
 

@@ -95,7 +95,15 @@ def test_the_content_says_what_a_file_is(tmp_path: Path, minute: bytes) -> None:
 
 
 def test_simulated_frames_say_so(tmp_path: Path) -> None:
-    assert read_frames(write(tmp_path / NAME, simulated=True)).simulated
+    path = write(tmp_path / NAME, simulated=True)
+    assert read_frames(path).simulated
+    # So does what is left of a damaged one.
+    minute = gzip.decompress(path.read_bytes())
+    for lost in (b"X" + minute[1:], minute[:90] + minute[100_000:]):
+        path.write_bytes(lost)
+        frames = read_frames(path)
+        assert assert_true_frames(frames) == [1, 2, 3]
+        assert (frames.simulated, frames.site) == (True, "gill")
 
 
 @pytest.mark.parametrize("odd", ["a b", "ä–ф", "new\nline", "100%", "[x]*?", "~", "-rf"])

@@ -14,10 +14,10 @@ from classifier.pgm import (
     believable_size,
     decode_images,
     header_values,
-    request_times,
     scan_pgm,
     write_pgm,
 )
+from classifier.pgm_times import request_times
 
 TIMES = np.array(
     ["2014-03-10T06:00:00.063119", "2014-03-10T06:00:03.042202", "2014-03-10T06:00:06"]
