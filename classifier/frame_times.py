@@ -68,7 +68,7 @@ def time_faults(
         for index in left:
             other = first.setdefault(time[index], index)
             if other != index and same_image(other, index):
-                faults[index] = f"it repeats record {other} of those with a sound header"
+                faults[index] = "it repeats an earlier record"
         left = [index for index in left if index not in faults]
         faults |= _out_of_order(time, left)
     return faults
