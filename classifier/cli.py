@@ -20,6 +20,7 @@ from classifier._cli.keogram import keogram
 from classifier._cli.label import label
 from classifier._cli.mosaic import mosaic
 from classifier._cli.oath import oath
+from classifier._cli.pretrain import pretrain
 from classifier._cli.simulate import simulate
 
 __all__ = ["app", "main", "torch_versions"]
@@ -38,7 +39,7 @@ app = typer.Typer(
 )
 
 #: The commands, in the order of ``--help``.
-for command in (classes, oath, simulate, keogram, mosaic, label):
+for command in (classes, oath, simulate, keogram, mosaic, pretrain, label):
     app.command(command.__name__.replace("_", "-"))(command)
 
 
