@@ -94,7 +94,7 @@ def clouds_at(
     north = np.float32(deck.height) * north - np.float32(deck.wind[1] * seconds)
     field = np.zeros(east.shape, dtype=np.float32)
     layers = (
-        (texture(2.3, 12.0, 220.0, deck.stretch, key, "deck"), 1.0, 1.0, 14.0),
+        (texture(2.3, 10.0, 45.0, deck.stretch, key, "deck"), 1.0, 1.0, 14.0),
         (texture(1.8, 3.0, 40.0, deck.stretch, key, "deck mid"), 0.6, 0.34, 4.0),
         (texture(1.5, 2.0, 16.0, 1.0, key, "deck fine"), 0.22, 0.36 * deck.grain, 3.0),
     )

@@ -87,7 +87,7 @@ def compose(
     for generation in generations_at(seconds, _SPAN_SECONDS, key, "composition"):
         parts, own = _drawn(weights, key, generation.number, style, moon, mixture)
         for name, value in parts.items():
-            total[name] = total.get(name, 0.0) + generation.share * value
+            total[name] = total.get(name, 0.0) + generation.share * float(value)
         mixed += generation.share * own
     return Composition(tuple(float(value) for value in mixed), **total)
 
@@ -117,10 +117,12 @@ def _drawn(
     outshine = 1.0 + min(2.2 * moon, 1.6) * float(rng.uniform(0.5, 1.0))
 
     few = float(rng.uniform(0.005, 0.15)) * float(rng.random() < 0.4)
-    cover = 1.0 - 0.45 * float(rng.random()) ** 1.6
+    # the Moon makes few clouds bright enough to be what a frame is called by
+    few *= max(0.0, 1.0 - 3.0 * moon)
+    cover = 1.0 - 0.32 * float(rng.random()) ** 1.5
     overcast = float(rng.random()) < 0.4
     depth = float(rng.lognormal(0.2, 0.5)) * (2.6 if overcast else 1.0)
-    cloud_light = float(rng.lognormal(2.3, 0.9))
+    cloud_light = min(float(rng.lognormal(2.2, 0.8)), 30.0)
     moon_cover = float(rng.uniform(0.05, 0.6)) * float(rng.random() < 0.35)
     moon_haze = float(rng.lognormal(-1.0, 0.9)) * float(rng.random() < 0.75)
     # a weak Moon is only dominant in a veil

@@ -125,8 +125,8 @@ def dome_of(view: View, style: Style) -> Dome:
     if style.frost:
         crystals = sample(texture(1.9, 14.0, 220.0, 1.0, style.key, "frost"), rows, columns)
         covered = smoothstep(0.5 + 0.3 * (crystals + np.float32(2.4 * style.frost - 1.2)))
-        passes *= 1.0 - 0.55 * covered.astype(np.float32)
-        spread += 0.22 * covered.astype(np.float32)
+        passes *= 1.0 - 0.45 * covered.astype(np.float32)
+        spread += 0.10 * covered.astype(np.float32)
     if style.snow:
         lumps = sample(texture(2.2, 40.0, 300.0, 1.0, style.key, "snow"), rows, columns)
         side = rng.uniform(0, 2 * np.pi)
