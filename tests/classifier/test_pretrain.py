@@ -108,9 +108,11 @@ def test_a_training_leaves_an_encoder_and_its_history(whole):
 
 
 def test_learning_lowers_the_loss(tmp_path: Path):
-    plan = replace(PLAN, epochs=12, learning_rate=1e-3)
-    history = pretrain(pictures(), plan, tmp_path / "e.safetensors", device="cpu")
-    assert history[-1].loss < history[0].loss - 0.3
+    plan = replace(PLAN, epochs=12, batch=16)
+    losses = [
+        row.loss for row in pretrain(pictures(32), plan, tmp_path / "e.safetensors", device="cpu")
+    ]
+    assert np.mean(losses[-3:]) < losses[0] - 0.4
 
 
 @pytest.mark.parametrize("after", [3, 5])
