@@ -99,9 +99,11 @@ def _green(path: Path) -> NDArray[np.uint8]:
         )
     if bands[0] == "L":
         return pixels if pixels.ndim == 2 else pixels[..., 0]
-    if not pixels[..., 1].any() and pixels[..., :3].any():
+    red, green, blue = (pixels[..., band] for band in range(3))
+    grey = np.array_equal(red, green) and np.array_equal(blue, green)
+    if not grey and (red.any() or blue.any()):
         raise DataError(
-            f"{path}: the green channel is empty and another is not; in the published pictures "
-            "the data are in green alone."
+            f"{path}: there are data in red or blue; expected a picture with data in green alone, "
+            "as the published ones, or a grey one."
         )
-    return pixels[..., 1]
+    return green

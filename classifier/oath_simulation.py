@@ -34,7 +34,7 @@ from classifier.oath_writing import (
     write_truth,
 )
 from classifier.percentiles import percentile_pair
-from classifier.recipes import OATH_DISC
+from classifier.recipes import FRAME_DISC
 
 __all__ = ["PICTURE_BYTES", "oath_picture", "simulate_oath"]
 
@@ -158,12 +158,14 @@ def oath_picture(frame: NDArray[np.uint16]) -> NDArray[np.uint8]:
     Parameters
     ----------
     frame : ndarray of uint16, (256, 256)
+        East to the left, as raw frames have it.
 
     Returns
     -------
     ndarray of uint8, (256, 256)
-        Within the disc ``255 clip((x - p_1) / (p_99 - p_1), 0, 1)``, cut to whole numbers, with
-        percentiles of the disc; 0 outside.
+        East to the right, as those pictures have it. Within the disc
+        ``255 clip((x - p_1) / (p_99 - p_1), 0, 1)``, cut to whole numbers, with percentiles of the
+        disc; 0 outside.
 
     Examples
     --------
@@ -172,11 +174,11 @@ def oath_picture(frame: NDArray[np.uint16]) -> NDArray[np.uint8]:
     >>> int(picture[0, 0]), int(picture[127, 128]), int(picture[230, 128])
     (0, 127, 255)
     """
-    sky = OATH_DISC.mask(frame.shape)
+    sky = FRAME_DISC.mask(frame.shape)
     low, high = percentile_pair(frame[sky][None], (1.0, 99.0))
     width = max(float(high[0] - low[0]), 1.0)
     stretched = 255.0 * np.clip((frame - float(low[0])) / width, 0.0, 1.0)
-    return np.where(sky, stretched, 0.0).astype(np.uint8)
+    return np.where(sky, stretched, 0.0).astype(np.uint8)[:, ::-1]
 
 
 def _is_there(root: Path, about: dict[str, Any]) -> bool:

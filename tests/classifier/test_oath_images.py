@@ -52,8 +52,11 @@ def test_pictures_come_in_the_order_asked_for(tmp_path):
 
 def test_other_pictures_are_refused_by_name(tmp_path):
     red = save(tmp_path / "red.png", colours(PICTURE, 0, 0))
-    with pytest.raises(DataError, match=r"red\.png: the green channel is empty"):
+    with pytest.raises(DataError, match=r"red\.png: there are data in red or blue"):
         read_images([red])
+    photo = save(tmp_path / "photo.png", colours(PICTURE // 2, PICTURE, PICTURE // 3))
+    with pytest.raises(DataError, match=r"photo\.png: there are data in red or blue"):
+        read_images([photo])
     small = save(tmp_path / "small.png", PICTURE[:128])
     with pytest.raises(DataError, match=r"small\.png: is 256 x 128 pixels"):
         read_images([small])

@@ -130,10 +130,18 @@ def test_a_picture_is_stretched_as_the_published_ones_are() -> None:
     before = frame.copy()
     picture = oath_picture(frame)
     np.testing.assert_array_equal(frame, before)
+    # what a model sees of the frame and of the picture is the same, but for the 8 bits
+    pytest.importorskip("torch")
+    from classifier.preprocess import preprocess
+
+    seen = preprocess(frame[None], "disc-percentile-v1", 64)[0, 0]
+    np.testing.assert_allclose(preprocess(picture[None], "oath-png-v1", 64)[0, 0], seen, atol=0.005)
     row, column = np.mgrid[:256, :256]
     sky = np.hypot(row - 127, column - 128) <= 0.85 * 128
-    low, high = np.percentile(frame[sky], [1, 99])
-    expected = np.clip((frame - low) / (high - low), 0, 1) * 255
+    # the published ones have east to the right, raw frames to the left
+    mirrored = frame[:, ::-1]
+    low, high = np.percentile(mirrored[sky], [1, 99])
+    expected = np.clip((mirrored - low) / (high - low), 0, 1) * 255
     assert (picture[~sky] == 0).all()
     # cut, not rounded
     assert np.abs(picture[sky] - np.floor(expected[sky])).max() <= 1
