@@ -52,7 +52,7 @@ class AsfRecords:
     Attributes
     ----------
     images : ndarray of uint16, (record, row, column)
-        Those that could be read.
+        Those that could be read, as stored: turned by 180 degrees against PGM files.
     number : ndarray of int, (record,)
         Their numbers in the file.
     time : ndarray of datetime64[us], (record,)

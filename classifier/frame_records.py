@@ -38,7 +38,7 @@ class Frames:
     Attributes
     ----------
     images : ndarray of uint16, (frame, row, column)
-        Counts, in native byte order; rows and columns as stored in the file, 256 x 256.
+        Counts, in native byte order, 256 x 256; row 0 is north and column 0 east, as in PGM files.
     time : ndarray of datetime64[us], (frame,)
         Start of the exposure, UTC; strictly increasing.
     metadata : tuple of mapping, one a frame

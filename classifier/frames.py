@@ -5,6 +5,10 @@ are covered by what the format offers - the checksum of the compressed data, the
 header, two time stamps in each, the name of the file. Everything else is listed with a reason, and
 nothing that is wrong with a file is an error, so that one bad minute stops no night.
 
+All images lie as those of PGM files and skymaps do: row 0 north and column 0 east. Images of CDF
+files are turned by 180 degrees for that; :mod:`classifier.optics` says how the turn was found, in a
+file of the layout before 2024. That files of the later layout need it too is taken for granted.
+
 Two things no reader can see: a pixel altered before the file was compressed or in a file that is
 not compressed, and a file that was both altered and cut short.
 """
@@ -196,7 +200,7 @@ def _from_cdf(
     path: Path, name: FrameName | None, out: NDArray[np.uint16] | None, *, metadata: bool
 ) -> Frames:
     records = read_asf(path)
-    images, time, bad = records.images, records.time, list(records.bad)
+    images, time, bad = records.images[:, ::-1, ::-1], records.time, list(records.bad)
     faults = {
         int(index): "it has no time stamp, or two that contradict each other"
         for index in np.flatnonzero(np.isnat(time))
@@ -211,12 +215,10 @@ def _from_cdf(
         lambda first, second: np.array_equal(images[first], images[second]),
         conflict,
     )
-    if out is not None or len(kept) < len(images) or not images.flags.c_contiguous:
-        chosen = images if len(kept) == len(images) else images[kept]
-        images = _room(out, len(kept))
-        images[...] = chosen
+    laid = _room(out, len(kept))
+    laid[...] = images if len(kept) == len(images) else images[kept]
     return Frames(
-        images=images,
+        images=laid,
         time=time[kept],
         metadata=(records.attributes,) * len(kept) if metadata else (),
         bad=tuple(sorted(bad, key=lambda each: each.record)),

@@ -11,8 +11,8 @@ import numpy as np
 
 from auroral_stats.errors import DataError, UsageError
 from auroral_stats.whole_file import write_whole
+from classifier.frame_selection import Skipped, files_in, read_usable
 from classifier.keogram import Keogram, MeridianSlit, join_slices, meridian_slit, slit_counts
-from classifier.oriented_frames import Skipped, files_in, read_oriented
 from classifier.skymap import choose_skymap
 
 __all__ = ["KeogramRun", "keogram_of_files", "write_keogram_csv"]
@@ -89,7 +89,7 @@ def keogram_of_files(
     skipped: list[Skipped] = []
     kinds: dict[bool, str] = {}
     for file in files_in(paths, site, start, end):
-        frames, bad = read_oriented(file.path)
+        frames, bad = read_usable(file.path)
         skipped += bad
         count += 1
         wanted = np.ones(len(frames.time), dtype=bool)

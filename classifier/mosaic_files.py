@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from auroral_stats.errors import DataError, UsageError
+from classifier.frame_selection import Skipped, files_in, read_usable
 from classifier.frames import FrameFile
 from classifier.mosaic import MosaicLayer, mosaic_layers, nearest_frame
-from classifier.oriented_frames import Skipped, files_in, read_oriented
 from classifier.skymap import choose_skymap
 
 __all__ = ["MosaicRun", "mosaic_of_files"]
@@ -123,7 +123,7 @@ def mosaic_of_files(
         if _cannot_hold(file, wanted, tolerance):
             without.setdefault(str(file.site), file)
             continue
-        frames, bad = read_oriented(file.path)
+        frames, bad = read_usable(file.path)
         skipped += bad
         code = frames.site or file.site
         if code is None or not len(frames.time):

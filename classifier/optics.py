@@ -17,8 +17,8 @@ arrays were made by this formula, with coefficients that the file carries as wel
 **How frames are stored.** In the PGM files of stream 0, row 0 is (magnetic) north and column 0 is
 east, as one sees the sky lying on the back with the head to the south; the arrays of the ``.sav``
 skymaps, as ``scipy.io.readsav`` returns them, are stored the same way. The ASF CDF files are turned
-by 180 degrees against both (row 0 south, column 0 west), so they have to be turned before a skymap
-is laid on them. This was found from the sky itself:
+by 180 degrees against both (row 0 south, column 0 west); :func:`classifier.frames.read_frames` turns
+them back. This was found from the sky itself:
 
 - Gakona, ASF CDF of 6 January 2011, 17:00 UT, turned by 180 deg, with the skymap of March: Venus,
   Saturn and 31 stars down to magnitude 2.5 lie within 2.5 pixels of their places (for the 23

@@ -47,9 +47,8 @@ def preprocess(
     Parameters
     ----------
     images : ndarray or Tensor, (n, row, column)
-        Row 0 north and column 0 east, as PGM files store frames and
-        :func:`classifier.oriented_frames.read_oriented` gives those of any file; pictures of the
-        OATH set as they are. uint16 of either byte order, or uint8 for a recipe that says so; an
+        Row 0 north and column 0 east, as :func:`classifier.frames.read_frames` gives them; pictures
+        of the OATH set as they are. uint16 of either byte order, or uint8 for a recipe that says so; an
         array may be mapped to a file. 256 x 256 pixels, but for ``kvammen-v1`` any size of at least
         256 pixels a side.
     recipe : str or Recipe

@@ -50,12 +50,13 @@ def write(path: Path, variables: dict, attributes: dict | None = None, compress:
     return path
 
 
+# The archive stores images turned by 180 degrees; they come back with north in row 0.
 def legacy(path: Path, images, time, *, raster=None, epoch=None, attributes=None, **kw) -> Path:
     """Write one image a record, its exact start as an epoch, and the 3-s raster."""
     exact = seconds(time) * 1e3 + EPOCH_1970 if epoch is None else epoch
     coarse = np.rint(seconds(time)) if raster is None else raster
     variables = {
-        "thg_asf_gill": (UINT2, (256, 256), images),
+        "thg_asf_gill": (UINT2, (256, 256), images[:, ::-1, ::-1]),
         "thg_asf_gill_epoch": (EPOCH, (), exact),
         "thg_asf_gill_time": (REAL8, (), coarse),
     }
@@ -65,7 +66,7 @@ def legacy(path: Path, images, time, *, raster=None, epoch=None, attributes=None
 def recent(path: Path, images, time, **kw) -> Path:
     """Write all images as one record, and epochs that mean nothing."""
     count = len(images)
-    cube = np.ascontiguousarray(np.moveaxis(images, 0, 2))[np.newaxis]
+    cube = np.ascontiguousarray(np.moveaxis(images[:, ::-1, ::-1], 0, 2))[np.newaxis]
     return write(
         path,
         {

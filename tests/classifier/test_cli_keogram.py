@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from classifier import cli
+from classifier.frame_selection import read_usable
 from classifier.keogram_files import keogram_of_files
 from classifier.mosaic_files import mosaic_of_files
-from classifier.oriented_frames import read_oriented
 from classifier.pgm import write_pgm
 
 START = np.datetime64("2014-03-10T06:00:00.060", "us")
@@ -165,6 +165,6 @@ def test_a_file_given_twice_counts_once(frames):
 
 
 def test_unreadable_files_are_skipped(tmp_path):
-    frames, skipped = read_oriented(tmp_path / "20140310_0600_gill_themis19_full.pgm.gz")
+    frames, skipped = read_usable(tmp_path / "20140310_0600_gill_themis19_full.pgm.gz")
     assert len(frames.time) == 0
     assert "does not exist" in skipped[0].reason

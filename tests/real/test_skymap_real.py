@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from auroral_stats.geometry import site_geometry
+from classifier.frame_selection import read_usable
 from classifier.keogram_files import keogram_of_files
 from classifier.mosaic_files import mosaic_of_files
 from classifier.optics import pixel_directions, pixel_of, standard_fisheye
-from classifier.oriented_frames import read_oriented
 from classifier.skymap import Skymap, ideal_skymap, read_skymap
 
 #: Right ascension and declination (J2000, deg) of bright stars that stood high above Gakona.
@@ -99,7 +99,7 @@ def stars_found(image: np.ndarray, time: np.datetime64) -> int:
 
 
 def test_stars_stand_where_the_skymap_says(themis):
-    frames, skipped = read_oriented(next(themis.glob("thg_l1_asf_gako_*.cdf")))
+    frames, skipped = read_usable(next(themis.glob("thg_l1_asf_gako_*.cdf")))
     assert not skipped
     image = np.median(frames.images, axis=0)
     time = frames.time[len(frames.time) // 2]
@@ -110,7 +110,7 @@ def test_stars_stand_where_the_skymap_says(themis):
 
 
 def test_the_moon_above_gillam(themis):
-    frames, _ = read_oriented(themis / "20140310_0602_gill_themis19_full.pgm.gz")
+    frames, _ = read_usable(themis / "20140310_0602_gill_themis19_full.pgm.gz")
     glare = np.median(frames.images, axis=0)
     smooth = sum(np.roll(glare, (i, j), (0, 1)) for i in range(-3, 4) for j in range(-3, 4))
     _, elevation = pixel_directions(standard_fisheye())

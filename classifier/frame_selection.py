@@ -1,14 +1,12 @@
-"""Frames of any file, laid the way a skymap lies: row 0 north, column 0 east.
+"""Frames of several files and folders, with a list of what could not be used.
 
-The two archives store the same camera differently: ASF CDFs are turned by 180 degrees against the
-PGM files and the skymaps (:mod:`classifier.optics` says how that was found). Labelling does not
-mind; whatever puts frames on the sky or on the globe reads them here.
+For commands that draw or label what there is: a file or record that gives no frame is no error.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,7 @@ import numpy as np
 from auroral_stats.errors import ArchiveError, DataError
 from classifier.frames import FrameFile, Frames, find_frames, read_frames
 
-__all__ = ["Skipped", "files_in", "read_oriented"]
+__all__ = ["Skipped", "files_in", "read_usable"]
 
 
 @dataclass(frozen=True)
@@ -79,8 +77,8 @@ def files_in(
                 yield file
 
 
-def read_oriented(path: str | Path) -> tuple[Frames, list[Skipped]]:
-    """Read the frames of one file and lay them as a skymap lies.
+def read_usable(path: str | Path) -> tuple[Frames, list[Skipped]]:
+    """Read the frames of one file; what cannot be read is listed, not raised.
 
     Parameters
     ----------
@@ -96,7 +94,7 @@ def read_oriented(path: str | Path) -> tuple[Frames, list[Skipped]]:
 
     Examples
     --------
-    >>> frames, skipped = read_oriented("thg_l1_asf_gako_2011010617_v01.cdf")  # doctest: +SKIP
+    >>> frames, skipped = read_usable("thg_l1_asf_gako_2011010617_v01.cdf")  # doctest: +SKIP
     >>> frames.images.shape, skipped  # doctest: +SKIP
     ((23, 256, 256), [])
     """
@@ -107,6 +105,4 @@ def read_oriented(path: str | Path) -> tuple[Frames, list[Skipped]]:
         nothing = np.empty((0, 256, 256), np.uint16), np.empty(0, "datetime64[us]")
         return Frames(*nothing, (), (), None, simulated=False), [Skipped(path.name, str(error))]
     skipped = [Skipped(f"{path.name}, record {bad.record}", bad.reason) for bad in frames.bad]
-    if path.suffix.lower() == ".cdf":
-        frames = replace(frames, images=frames.images[:, ::-1, ::-1])
     return frames, skipped
