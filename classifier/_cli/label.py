@@ -129,8 +129,11 @@ def _lines(summary: LabelSummary) -> Iterator[str]:
 def _classes(summary: LabelSummary) -> Table:
     from rich.table import Table
 
-    flag = "SIMULATED DATA. " if summary.info.simulated else ""
-    table = Table(title=f"{flag}Frames labelled in this run", title_justify="left")
+    table = Table(title="Frames labelled in this run", title_justify="left")
+    if summary.info.simulated:
+        table.title = "SIMULATED DATA. Frames labelled in this run"
+    elif "simul" in (summary.info.model_trained_on or "").lower():
+        table.title = "Labels by a model trained on simulated frames"
     table.add_column("class")
     table.add_column("frames", justify="right")
     table.add_column("share", justify="right")
@@ -145,12 +148,14 @@ def _shown() -> Iterator[Callable[[LabelProgress], None]]:
     """Show how far it is: a bar in a terminal, a line now and then elsewhere; all on stderr."""
     terminal = console(stderr=True)
     if not terminal.is_terminal:
-        last = time.monotonic()
+        last: float | None = None
 
         def line(progress: LabelProgress) -> None:
             nonlocal last
-            if time.monotonic() - last >= _PAUSE_S:
-                last = time.monotonic()
+            now = time.monotonic()
+            last = now if last is None else last
+            if now - last >= _PAUSE_S:
+                last = now
                 print(_text(progress), file=sys.stderr, flush=True)  # noqa: T201
 
         yield line

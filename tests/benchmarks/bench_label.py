@@ -1,0 +1,272 @@
+"""Labelling an archive, against its parts alone and against a plain Dataset + DataLoader loop.
+
+``python tests/benchmarks/bench_label.py [--device cpu|cuda] [--workers 1] [--files 48]
+[--batch 32] [--size 64] [--model CHECKPOINT] [--rounds 3]`` prints a table. Minute files of 20
+frames with photon noise (107 kB a frame compressed, like real ones) are written to a temporary
+folder, which is removed.
+
+- ``decode``: the reading processes alone; each image is looked at no further.
+- ``model``: raw frames in memory to probabilities, preprocessing included.
+- ``label``: all of ``label_archive``: finding files, ledger and store included; the start of the
+  reading processes, which is the same half a second for any archive, is timed apart and taken off.
+- ``plain loop``: gzip of the standard library, the stretch as it is published (NumPy percentiles),
+  frame by frame in a torch Dataset, a DataLoader with as many workers and batches, the same network
+  in the same precision. ``plain, our rooms``: the same loop with our reader and ``probabilities``.
+
+Contenders alternate round by round, so that ratios are between neighbours in time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import os
+import re
+import statistics
+import tempfile
+import time
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from auroral_stats.labels import CLASSES
+from classifier.pgm import write_pgm
+from classifier.recipes import FRAME_DISC
+
+torch = pytest.importorskip("torch")
+
+FRAMES = 20
+START = np.datetime64("2014-03-10T00:00", "m")
+
+
+def write_minute(job: tuple[str, int]) -> None:
+    """One minute of photon noise on gradients."""
+    root, number = job
+    rng = np.random.default_rng(number)
+    row, column = np.mgrid[:256, :256] / 256.0
+    sky = 3000 + 2500 * FRAME_DISC.mask((256, 256)) * (1 + 0.4 * np.sin(9 * row + number) * column)
+    noise = rng.normal(0, 70, (FRAMES, 256, 256)).astype(np.float32)
+    minute = START + number
+    stamp = str(minute).translate(str.maketrans("T", "_", "-:"))
+    path = Path(root) / str(minute)[:10].replace("-", "/") / f"ut{str(minute)[11:13]}"
+    times = minute.astype("M8[us]") + (np.arange(FRAMES) * 3_000_000 + 60_000).astype("m8[us]")
+    write_pgm(
+        path / f"{stamp}_gill_themis19_full.pgm.gz",
+        (sky + noise).astype(np.uint16),
+        times,
+        site="gill",
+        simulated=True,
+    )
+
+
+def make_archive(root: Path, files: int) -> None:
+    jobs = [(str(root), number) for number in range(files)]
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+        list(pool.map(write_minute, jobs, chunksize=4))
+
+
+def make_model(path: Path, size: int, architecture: str = "resnet18") -> Path:
+    """A classifier that learnt nothing: it costs what a trained one costs."""
+    from classifier.checkpoint import Header, build_model, save_checkpoint
+
+    torch.manual_seed(0)
+    header = Header(
+        "classifier",
+        architecture,
+        size,
+        "nothing",
+        simulated=False,
+        classes=CLASSES,
+        head="two-layer",
+    )
+    return save_checkpoint(path, build_model(header), header)
+
+
+class PlainFrames(torch.utils.data.IterableDataset):
+    """Frames of PGM files as one would read them, stretched and resized one by one."""
+
+    def __init__(self, paths: list[Path], size: int, *, ours: bool = False) -> None:
+        self.paths, self.size, self.ours = paths, size, ours
+
+    def __iter__(self):
+        torch.set_num_threads(1)
+        worker = torch.utils.data.get_worker_info()
+        share = slice(worker.id, None, worker.num_workers) if worker else slice(None)
+        for path in self.paths[share]:
+            if self.ours:
+                from classifier.frames import read_frames
+
+                yield from torch.from_numpy(read_frames(path).images)
+            else:
+                yield from self.stretched(gzip.decompress(path.read_bytes()))
+
+    def stretched(self, data: bytes):
+        at, inside, box = 0, FRAME_DISC.mask((256, 256)), FRAME_DISC.box
+        while at < len(data):
+            at = re.compile(rb"\n256 256\n65535\n").search(data, at).end()
+            frame = np.frombuffer(data, ">u2", 65_536, at).reshape(256, 256).astype(np.float32)
+            at += 131_072
+            low, high = np.percentile(frame[inside], (1, 99))
+            frame = np.clip((frame - low) / (high - low), 0, 1) * inside
+            square = torch.from_numpy(frame[box][:, ::-1].astype(np.float32))[None, None]
+            yield torch.nn.functional.interpolate(
+                square, size=(self.size, self.size), mode="bilinear", antialias=True
+            )[0]
+
+
+def plain_loop(paths: list[Path], model: Any, workers: int, batch: int, *, ours: bool) -> int:
+    dataset = PlainFrames(paths, model.header.size, ours=ours)
+    loader = torch.utils.data.DataLoader(
+        dataset,
+        batch_size=batch,
+        num_workers=workers,
+        pin_memory=model.device.type == "cuda",
+        multiprocessing_context="spawn" if workers else None,
+    )
+    labels = []
+    for frames in loader:
+        if ours:
+            labels.append(model.probabilities(frames.numpy()).argmax(1))
+            continue
+        with (
+            torch.inference_mode(),
+            torch.autocast(model.device.type, torch.bfloat16, enabled=model.bf16),
+        ):
+            logits = model.model(frames.to(model.device, non_blocking=True)).float()
+        labels.append((logits / model.header.temperature).softmax(1).argmax(1).cpu().numpy())
+    return len(np.concatenate(labels))
+
+
+def decode(paths: list[Path], workers: int) -> int:
+    from classifier.frame_workers import read_ahead
+
+    return sum(len(piece.images) for piece in read_ahead(paths, workers))
+
+
+def run_model(frames: np.ndarray, model: Any, times: int) -> int:
+    for _ in range(times):
+        model.probabilities(frames)
+    return len(frames) * times
+
+
+def label(root: Path, model: Any, workers: int, batch: int) -> int:
+    from classifier.label import label_archive
+
+    with tempfile.TemporaryDirectory() as store:
+        return label_archive(root, store, model=model, workers=workers, batch=batch).frames
+
+
+@pytest.mark.parametrize("work", ["label", "plain loop"])
+def test_label_benchmark(benchmark, tmp_path: Path, work: str) -> None:
+    pytest.importorskip("safetensors")
+    from classifier.checkpoint import load_model
+
+    for number in range(2):
+        write_minute((str(tmp_path / "a"), number))
+    model = load_model(make_model(tmp_path / "m.safetensors", 64, "resnet10"), "cpu")
+    paths = sorted((tmp_path / "a").rglob("*.gz"))
+    contenders = {
+        "label": lambda: label(tmp_path / "a", model, 0, 32),
+        "plain loop": lambda: plain_loop(paths, model, 0, 32, ours=False),
+    }
+    assert benchmark(contenders[work]) == 2 * FRAMES
+
+
+def seconds(work) -> tuple[float, int]:
+    begin = time.perf_counter()
+    count = work()
+    return time.perf_counter() - begin, count
+
+
+def compare(root: Path, model: Any, options: argparse.Namespace) -> str:
+    paths = sorted(root.rglob("*.gz"))
+    workers, batch = options.workers, options.batch
+    frames = np.random.default_rng(0).integers(2000, 9000, (batch, 256, 256), np.uint16)
+    if model.device.type == "cuda":
+        pinned = torch.empty(frames.shape, dtype=torch.uint16, pin_memory=True).numpy()
+        pinned[:] = frames
+        frames = pinned
+    work = {
+        "decode": lambda: decode(paths, workers),
+        "model": lambda: run_model(frames, model, max(1, len(paths) * FRAMES // batch)),
+        "label": lambda: label(root, model, workers, batch),
+        "plain loop": lambda: plain_loop(paths, model, workers, batch, ours=False),
+        "plain, our rooms": lambda: plain_loop(paths, model, workers, batch, ours=True),
+    }
+    # What it costs to start, whatever follows: of the readers, and of the DataLoader's workers.
+    start = {
+        "decode": lambda: decode(paths[: max(workers, 1)], workers),
+        "plain loop": lambda: plain_loop(paths[:1], model, workers, batch, ours=False),
+    }
+    run_model(frames, model, 2)
+    rates: dict[str, list[float]] = {name: [] for name in work}
+    for _ in range(options.rounds):
+        started = {name: seconds(each)[0] for name, each in start.items()}
+        for name, each in work.items():
+            if name.startswith("plain") and options.no_plain:
+                continue
+            took, count = seconds(each)
+            off = started.get("plain loop" if name.startswith("plain") else "decode", 0.0)
+            took -= 0.0 if name == "model" or not workers else off
+            rates[name].append(count / max(took, 1e-9))
+    lines = [
+        f"{torch.__version__}, {os.cpu_count()} cores, {model.device}"
+        + (f" ({torch.cuda.get_device_name()})" if model.device.type == "cuda" else "")
+        + f", {model.header.architecture} at {model.header.size} px, bf16 {model.bf16}, "
+        f"{workers} workers, batch {batch}, {len(paths) * FRAMES} frames",
+        "| work | frames/s, median (range) | label against it: median (range) |",
+        "|---|---|---|",
+    ]
+    for name, each in rates.items():
+        if each:
+            ratios = [a / b for a, b in zip(rates["label"], each, strict=True)]
+            lines.append(
+                f"| {name} | {statistics.median(each):,.0f} ({min(each):,.0f}-{max(each):,.0f}) | "
+                f"{statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f}) |"
+            )
+    slower = [min(a, b) for a, b in zip(rates["decode"], rates["model"], strict=True)]
+    ratios = [a / b for a, b in zip(rates["label"], slower, strict=True)]
+    lines.append(f"label against min(decode, model): {statistics.median(ratios):.2f}")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    from classifier.checkpoint import load_model
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--workers", type=int, nargs="+", default=[1])
+    parser.add_argument("--files", type=int, default=48)
+    parser.add_argument("--batch", type=int)
+    parser.add_argument("--size", type=int, default=64)
+    parser.add_argument("--architecture", default="resnet18")
+    parser.add_argument("--model", type=Path, help="in place of one that learnt nothing")
+    parser.add_argument("--fp32", action="store_true", help="on a GPU too")
+    parser.add_argument("--no-plain", action="store_true", help="leave out the plain loops")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--folder", type=Path, help="where to write the files, such as /dev/shm")
+    options = parser.parse_args()
+    cuda = options.device.startswith("cuda")
+    options.batch = options.batch or (512 if cuda else 32)
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        root = Path(folder, "frames")
+        took, _ = seconds(lambda: make_archive(root, options.files) or 0)
+        size = sum(path.stat().st_size for path in root.rglob("*.gz")) / 1e3
+        frames = options.files * FRAMES
+        print(f"{frames} frames of {size / frames:.0f} kB written in {took:.0f} s", flush=True)
+        path = options.model or make_model(
+            Path(folder, "m.safetensors"), options.size, options.architecture
+        )
+        model = load_model(path, options.device, bf16=cuda and not options.fp32)
+        model = replace(model, batch=options.batch)
+        for workers in options.workers:
+            print(compare(root, model, argparse.Namespace(**vars(options) | {"workers": workers})))
+
+
+if __name__ == "__main__":
+    main()
