@@ -14,7 +14,7 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count, islice
@@ -127,7 +127,7 @@ def file_fingerprint(path: str | Path) -> str:
     return digest.hexdigest()[:32]
 
 
-def read_ahead(paths: Iterable[str | Path], workers: int = 0) -> Iterator[Piece]:
+def read_ahead(paths: Iterable[str | Path], workers: int = 0) -> Generator[Piece]:
     """Read the frames of many files, one file after the other, while those to come are being read.
 
     Parameters

@@ -14,6 +14,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import dataclass, is_dataclass, replace
 from datetime import datetime
 from itertools import chain
@@ -276,34 +277,37 @@ def _work(
     try:
         for site, month in plan.due.waiting:
             done.append(publish(ledger, store, site, month, _now(info or plan.info), run))
-        for chunk, labels in label_chunks(
+        work = label_chunks(
             chunks_due(ledger),
             plan.root,
             model,
             batch=plan.batch,
             workers=plan.workers,
             pinned=plan.place.startswith("cuda"),
-        ):
-            with transaction(ledger):
-                info = noted_info(ledger, store, plan.info, labels)
-                record(ledger, chunk.site, chunk.month, labels, run)
-            if chunk.last and info is not None:
-                done.append(publish(ledger, store, chunk.site, chunk.month, _now(info), run))
-            for file in labels:
-                counts += np.bincount(file.rows["p"].argmax(axis=1), minlength=len(CLASSES))
-                unreadable += bool(file.report.error)
-                bad += len(file.report.bad) + bool(file.report.error)
-            files += len(labels)
-            report(
-                LabelProgress(
-                    f"{chunk.site} {chunk.month}",
-                    files,
-                    plan.due.files,
-                    int(counts.sum()),
-                    bad,
-                    time.monotonic() - began,
+        )
+        with closing(work):
+            for chunk, labels in work:
+                with transaction(ledger):
+                    info = noted_info(ledger, store, plan.info, labels)
+                    record(ledger, chunk.site, chunk.month, labels, run)
+                if chunk.last:
+                    now = _now(info or plan.info)
+                    done.append(publish(ledger, store, chunk.site, chunk.month, now, run))
+                for file in labels:
+                    counts += np.bincount(file.rows["p"].argmax(axis=1), minlength=len(CLASSES))
+                    unreadable += bool(file.report.error)
+                    bad += len(file.report.bad) + bool(file.report.error)
+                files += len(labels)
+                report(
+                    LabelProgress(
+                        f"{chunk.site} {chunk.month}",
+                        files,
+                        plan.due.files,
+                        int(counts.sum()),
+                        bad,
+                        time.monotonic() - began,
+                    )
                 )
-            )
     except KeyboardInterrupt:
         raise LabellingStopped(
             f"stopped; {files:,} of {plan.due.files:,} files are labelled and kept in {store}. The "

@@ -10,9 +10,9 @@ While the model works on one batch, the next is gathered.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
@@ -117,7 +117,7 @@ def label_chunks(
     batch: int,
     workers: int = 0,
     pinned: bool = False,
-) -> Iterator[tuple[Chunk, list[FileLabels]]]:
+) -> Generator[tuple[Chunk, list[FileLabels]]]:
     """Label the files of each chunk.
 
     Parameters
@@ -153,11 +153,14 @@ def label_chunks(
                 coming.append((chunk, file, file is chunk.files[-1]))
                 yield root / file.path
 
-    with _batches(model, batch, pinned=pinned) as batches:
+    with (
+        _batches(model, batch, pinned=pinned) as batches,
+        closing(read_ahead(paths(), workers)) as pieces,
+    ):
         under_way: deque[_Labelling] = deque()
         files: list[tuple[PlannedFile, FileReport, NDArray[np.int64]]] = []
         times: list[NDArray[np.int64]] = []
-        for piece in read_ahead(paths(), workers):
+        for piece in pieces:
             chunk, file, last = coming[0]
             inside = piece.time.astype("M8[M]") == np.datetime64(chunk.month, "M")
             whole = bool(inside.all())
@@ -223,6 +226,13 @@ class _Batches:
     def _label(self, buffer: NDArray[np.uint16], count: int) -> NDArray[np.uint8]:
         try:
             return quantise_probabilities(self._model.probabilities(buffer)[:count])
+        except RuntimeError as error:
+            if "out of memory" not in str(error):
+                raise
+            raise UsageError(
+                f"batch: the device has too little memory for {len(buffer)} frames at once; give a "
+                "smaller number."
+            ) from error
         finally:
             self._free.put(buffer)
 

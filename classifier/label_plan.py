@@ -9,6 +9,7 @@ or not the run was interrupted.
 
 from __future__ import annotations
 
+import functools
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ __all__ = [
     "list_archive",
     "partition_file",
 ]
+
+_TOLERANCE = int(TOLERANCE / np.timedelta64(1, "m"))
 
 
 @dataclass(frozen=True)
@@ -144,19 +147,18 @@ def _rows(root: Path, file: FrameFile) -> Iterator[tuple[str, str, int, int, int
     site, start, end = file.site, file.start, file.end
     if site is None or start is None or end is None:
         site, start, end = _from_content(file.path)
-    # Much faster than Path.relative_to, and the walk began at the root.
+    # Whole numbers and text: there may be millions of files.
     path = str(file.path).removeprefix(str(root)).lstrip("/\\")
-    first, last = start - TOLERANCE, end + TOLERANCE - np.timedelta64(1, "us")
-    minutes = int((end - start) / np.timedelta64(1, "m"))
-    for month in sorted({str(first.astype("M8[M]")), str(last.astype("M8[M]"))}):
-        yield (
-            month,
-            site,
-            int(file.source == "asf"),
-            int(start.astype("M8[m]").astype(int)),
-            (minutes),
-            path,
-        )
+    first, last = (int(time.astype("M8[m]").astype(np.int64)) for time in (start, end))
+    months = {_month((first - _TOLERANCE) // 1440), _month((last + _TOLERANCE - 1) // 1440)}
+    for month in sorted(months):
+        yield month, site, int(file.source == "asf"), first, last - first, path
+
+
+@functools.cache
+def _month(day: int) -> str:
+    """Return the month of a day of Unix time."""
+    return str(np.datetime64(day, "D").astype("M8[M]"))
 
 
 def _from_content(path: Path) -> tuple[str, np.datetime64, np.datetime64]:
