@@ -450,3 +450,96 @@ def test_readers_do_not_import_torch():
     code = "import sys, classifier.frame_workers, classifier.frames; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory) -> Path:
+    """A classifier that learnt nothing, and says that this was from simulated frames."""
+    pytest.importorskip("safetensors")
+    from classifier.checkpoint import Header, build_model, save_checkpoint
+
+    torch.manual_seed(0)
+    header = Header(
+        "classifier",
+        "resnet10",
+        32,
+        "simulated sky",
+        simulated=True,
+        classes=CLASSES,
+        head="two-layer",
+        temperature=1.25,
+    )
+    path = tmp_path_factory.mktemp("model") / "m.safetensors"
+    return save_checkpoint(path, build_model(header), header)
+
+
+def command(capfd, *arguments: str | Path) -> tuple[int, str, str]:
+    from classifier.cli import main
+
+    code = main(["label", *map(str, arguments), "--device", "cpu", "--workers", "0"])
+    said = capfd.readouterr()
+    return code, said.out, said.err
+
+
+def test_command_line_labels_and_says_what_it_did(tmp_path, checkpoint, capfd):
+    from classifier.checkpoint import load_model
+
+    for minute in range(2):
+        write_minute(tmp_path / "a", f"2014-03-10T06:0{minute}")
+    given = (tmp_path / "a", "--out", tmp_path / "s", "--model", checkpoint)
+    code, out, err = command(capfd, *given)
+    assert (code, err) == (0, "")
+    assert out.startswith("SIMULATED DATA\n")
+    assert "8 new labels of 2 files, 1 site-months written" in out
+    assert "SIMULATED DATA. Frames" in out
+    info = open_labels(tmp_path / "s").info
+    assert info.model_sha256 == load_model(checkpoint, "cpu").sha256
+    assert (info.temperature, info.model_trained_on) == (1.25, "simulated sky")
+    code, out, err = command(capfd, *given)
+    assert code == 2
+    assert err.startswith("error: ")
+    assert "--resume" in err
+    assert command(capfd, *given, "--resume")[0] == 0
+
+
+def test_real_frames_by_a_model_of_simulated_ones_are_flagged(tmp_path, checkpoint, capfd):
+    write_minute(tmp_path / "a", "2014-03-10T06:00", simulated=False)
+    _, out, _ = command(capfd, tmp_path / "a", "--out", tmp_path / "s", "--model", checkpoint)
+    assert out.startswith("Real frames, labelled by a MODEL TRAINED ON SIMULATED FRAMES")
+
+
+def test_batches_are_those_of_the_loaded_model(archive, checkpoint, tmp_path):
+    for batch, workers in ((2, 0), (2, 2)):
+        label_archive(
+            archive,
+            tmp_path / f"{batch}{workers}",
+            model=checkpoint,
+            device="cpu",
+            batch=batch,
+            workers=workers,
+        )
+    assert rows(tmp_path / "20") == rows(tmp_path / "22")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_one_line(archive, checkpoint, tmp_path, capfd):
+    from classifier.cli import main
+
+    store = tmp_path / "s"
+    given = [str(archive), "--out", str(store), "--model", str(checkpoint), "--device", "cuda"]
+    assert main(["label", *given]) == 2
+    err = capfd.readouterr().err
+    assert err.startswith("error: device 'cuda' cannot be used")
+    assert err.count("\n") == 1
+    assert not store.exists()
+
+
+def test_an_empty_folder_and_a_foreign_model_are_one_line(archive, tmp_path, checkpoint, capfd):
+    (tmp_path / "a").mkdir()
+    given = ("--out", tmp_path / "s", "--model")
+    code, _, err = command(capfd, tmp_path / "a", *given, checkpoint)
+    assert (code, err.count("\n")) == (1, 1)
+    (tmp_path / "m.safetensors").write_bytes(b"no model")
+    code, _, err = command(capfd, archive, *given, tmp_path / "m.safetensors")
+    assert (code, err.count("\n")) == (1, 1)
+    assert not (tmp_path / "s").exists()
