@@ -51,6 +51,8 @@ SAVE_EVERY = 60.0
 
 #: Steps between two looks at the losses where looking means to wait for the device.
 _LOOK_EVERY = 10
+#: The largest number of float16.
+_LARGEST_WEIGHT = 65504.0
 
 
 @dataclass(frozen=True)
@@ -272,15 +274,16 @@ def _check_losses(losses: tuple[float, ...], step: int, per_epoch: int, out: Pat
 
 
 def _check_weights(model: nn.Module, step: int, per_epoch: int, out: Path) -> None:
-    finite = [value.isfinite().all() for value in model.state_dict().values()]
-    if not torch.stack(finite).all():
+    # beyond this a checkpoint could not hold them; an unsound number is not below it either
+    sound = [weight.abs().max() <= _LARGEST_WEIGHT for weight in model.parameters()]
+    if not torch.stack(sound).all():
         raise _diverged("a weight", step, per_epoch, out)
 
 
 def _diverged(what: str, step: int, per_epoch: int, out: Path) -> DataError:
     kept = f"{out} is the last good checkpoint" if out.exists() else "no checkpoint was written"
     return DataError(
-        f"{what} is no number any more in epoch {step // per_epoch + 1}; {kept}. Train with a "
+        f"{what} has grown beyond all numbers in epoch {step // per_epoch + 1}; {kept}. Train with a "
         "lower learning rate, or without bf16."
     )
 
