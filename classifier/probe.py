@@ -282,9 +282,11 @@ def _regression(h: Array, label: NDArray[np.int64], c: float) -> tuple[Array, Ar
     """Return weight (class, feature) and bias (class,) of standardised features."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     model = LogisticRegression(C=c, max_iter=_ITERATIONS, tol=_TOLERANCE)
-    with warnings.catch_warnings():
+    # the matrices are so small that threads would mostly wait for each other
+    with threadpool_limits(1), warnings.catch_warnings():
         # 300 steps leave the likelihood within rounding of its minimum, whatever the gradient
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(h, label)

@@ -1,0 +1,201 @@
+"""What an evaluation compares: methods, splits, runs, and how each method is trained."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal
+
+from auroral_stats.errors import UsageError
+from classifier.head_training import HeadTraining
+from classifier.label_subsets import FRACTIONS
+from classifier.network_training import NetworkTraining
+from classifier.oath import Oath
+from classifier.oath_folds import Fold, grouped_folds, official_folds, station_folds
+from classifier.training_plan import TrainingPlan
+
+__all__ = ["METHOD_NAMES", "PRESETS", "SPLITS", "EvaluationPlan", "Split", "evaluation_plan"]
+
+#: Methods, and what a table calls them. ``simclr``: an encoder that was trained on pictures
+#: without labels.
+METHOD_NAMES = {
+    "simclr-linear": "SimCLR + linear",
+    "simclr-knn": "SimCLR + 20 neighbours",
+    "simclr-finetune": "SimCLR + finetuned head",
+    "simclr-unfrozen": "SimCLR + finetuned whole",
+    "supervised": "supervised from scratch",
+}
+
+
+@dataclass(frozen=True)
+class Split:
+    """A way of parting training from test pictures.
+
+    Attributes
+    ----------
+    name : str
+        For figures and tables.
+    folds : callable
+        Takes the set and a seed, gives its folds.
+    """
+
+    name: str
+    folds: Callable[[Oath, int], list[Fold]]
+
+
+#: Splits by name, from the one that leaks to the hardest.
+SPLITS: Mapping[str, Split] = MappingProxyType(
+    {
+        "official": Split("official folds", lambda oath, _: official_folds(oath)),
+        "grouped": Split(
+            "whole station-nights", lambda oath, seed: grouped_folds(oath, 5, seed=seed)
+        ),
+        "station": Split("one station left out", lambda oath, _: station_folds(oath)),
+    }
+)
+
+
+@dataclass(frozen=True)
+class EvaluationPlan:
+    """An evaluation.
+
+    Attributes
+    ----------
+    methods, splits : tuple of str
+        Of :data:`METHOD_NAMES` and :data:`SPLITS`.
+    runs : int
+        How often all is trained anew, with seeds 0, 1, ... for weights, orders and views. Folds
+        stay the same.
+    contrastive : TrainingPlan
+        How encoders are pretrained, one a run; its ``size`` is that of the pictures. Its seed is
+        that of the run.
+    pretrain_on : {"all", "training"}
+        On all pictures of the set without their labels, as Johnson et al. 2021 do, so that the
+        encoder has seen the test pictures; or for each fold anew on its training pictures alone.
+    head : HeadTraining
+    network : NetworkTraining
+        Of the supervised classifier from scratch.
+    network_size : int
+        Side of its pictures, pixels.
+    unfrozen : NetworkTraining
+        Of all weights of a pretrained encoder.
+    label_methods : tuple of str
+        Methods whose need of labels is measured, on the first split of the plan that keeps
+        station-nights together.
+    fractions : tuple of float
+        Shares of the labels for that.
+    seed : int
+        Of the folds by station-night.
+
+    Raises
+    ------
+    UsageError
+        If a name is unknown, or a number cannot be.
+
+    Examples
+    --------
+    >>> EvaluationPlan().methods
+    ('simclr-linear', 'simclr-knn', 'simclr-finetune', 'supervised')
+    """
+
+    methods: tuple[str, ...] = ("simclr-linear", "simclr-knn", "simclr-finetune", "supervised")
+    splits: tuple[str, ...] = ("official", "grouped")
+    runs: int = 3
+    contrastive: TrainingPlan = field(default_factory=TrainingPlan)
+    pretrain_on: Literal["all", "training"] = "all"
+    head: HeadTraining = field(default_factory=HeadTraining)
+    network: NetworkTraining = field(default_factory=NetworkTraining)
+    network_size: int = 128
+    unfrozen: NetworkTraining = field(default_factory=lambda: NetworkTraining(epochs=20, rate=3e-4))
+    label_methods: tuple[str, ...] = ("simclr-linear", "simclr-finetune")
+    fractions: tuple[float, ...] = FRACTIONS
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for what, names, known in (
+            ("method", (*self.methods, *self.label_methods), METHOD_NAMES),
+            ("split", self.splits, SPLITS),
+        ):
+            unknown = [name for name in names if name not in known]
+            if unknown:
+                raise UsageError(
+                    f"{what} {unknown[0]!r} is not known; known are {', '.join(known)}."
+                )
+        if not (self.methods and self.splits and self.runs >= 1):
+            raise UsageError("an evaluation needs a method, a split and a run at least.")
+        if self.pretrain_on not in {"all", "training"}:
+            raise UsageError(f"pretrain_on is {self.pretrain_on!r}; expected 'all' or 'training'.")
+        if not 32 <= self.network_size <= self.contrastive.size:
+            raise UsageError(
+                f"network_size is {self.network_size}; expected 32 to {self.contrastive.size}, the "
+                "size of the pictures."
+            )
+
+    @property
+    def needs_encoder(self) -> bool:
+        """Whether any method is built on a pretrained encoder."""
+        return any(name.startswith("simclr") for name in (*self.methods, *self.label_methods))
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the plan as JSON can hold it."""
+        return dataclasses.asdict(self)
+
+
+#: Plans by name. ``cpu`` compares the methods within half an hour on two cores: ten epochs of
+#: contrastive training with views of 32 pixels, and three of supervised training with pictures of
+#: 32 pixels, so that its numbers say how methods and splits compare and not what they can reach.
+#: ``gpu`` is the recipe of the paper with pictures of 128 pixels.
+PRESETS: Mapping[str, EvaluationPlan] = MappingProxyType(
+    {
+        "cpu": EvaluationPlan(
+            contrastive=TrainingPlan(
+                size=64, view_size=32, epochs=10, learning_rate=1e-3, schedule="cosine", warmup=1.0
+            ),
+            network=NetworkTraining(epochs=3, rate=2e-3),
+            network_size=32,
+            unfrozen=NetworkTraining(epochs=2, rate=3e-4),
+        ),
+        "gpu": EvaluationPlan(
+            methods=tuple(METHOD_NAMES),
+            splits=tuple(SPLITS),
+            contrastive=TrainingPlan(size=128, epochs=100, bf16=True, channels_last=True),
+            network=NetworkTraining(epochs=30, bf16=True),
+            unfrozen=NetworkTraining(epochs=15, rate=3e-4, bf16=True),
+            label_methods=("simclr-linear", "simclr-finetune", "supervised"),
+        ),
+    }
+)
+
+
+def evaluation_plan(name: str, **changed: Any) -> EvaluationPlan:
+    """Return a plan by its name, with some of it changed.
+
+    Parameters
+    ----------
+    name : {"cpu", "gpu"}
+    **changed
+        Attributes of :class:`EvaluationPlan`; ``None`` leaves one as it is.
+
+    Returns
+    -------
+    EvaluationPlan
+
+    Raises
+    ------
+    UsageError
+        If the name is unknown, or a value cannot be.
+
+    Examples
+    --------
+    >>> evaluation_plan("cpu", runs=5, splits=None).runs
+    5
+    """
+    if name not in PRESETS:
+        raise UsageError(f"preset {name!r} is not known; known are {', '.join(PRESETS)}.")
+    given = {key: value for key, value in changed.items() if value is not None}
+    plan = dataclasses.replace(PRESETS[name], **given)
+    # a method that is not compared at all is not compared in its need of labels either
+    kept = tuple(method for method in plan.label_methods if method in plan.methods)
+    return dataclasses.replace(plan, label_methods=kept)
