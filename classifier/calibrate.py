@@ -98,7 +98,7 @@ def fit_temperature(logits: ArrayLike, label: ArrayLike) -> float:
 
     .. math::
 
-        \frac{1}{n} \sum_i \Big(\sum_k p_{ik} z_{ik} - z_{i y_i}\Big)
+        \frac{1}{n} \sum_i \left(\sum_k p_{ik} z_{ik} - z_{i y_i}\right)
 
     grows with :math:`\beta`, and its zero is found by bisection. A label that the classifier gives
     no chance at any temperature tells nothing about it and is left out.
