@@ -16,6 +16,8 @@ import typer
 import classifier
 from auroral_stats.terminal import run
 from classifier._cli.classes import classes
+from classifier._cli.evaluate import evaluate
+from classifier._cli.finetune import finetune
 from classifier._cli.keogram import keogram
 from classifier._cli.label import label
 from classifier._cli.mosaic import mosaic
@@ -39,7 +41,7 @@ app = typer.Typer(
 )
 
 #: The commands, in the order of ``--help``.
-for command in (classes, oath, simulate, keogram, mosaic, pretrain, label):
+for command in (classes, oath, simulate, keogram, mosaic, pretrain, finetune, evaluate, label):
     app.command(command.__name__.replace("_", "-"))(command)
 
 

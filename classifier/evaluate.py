@@ -33,7 +33,8 @@ from classifier.evaluation_encoders import (
     resized,
 )
 from classifier.evaluation_methods import METHODS, Task
-from classifier.evaluation_plan import METHOD_NAMES, SPLITS, EvaluationPlan
+from classifier.evaluation_names import METHOD_NAMES
+from classifier.evaluation_plan import SPLITS, EvaluationPlan
 from classifier.evaluation_stages import Stages, method_cost, pretraining_cost
 from classifier.label_efficiency import LABEL_COLUMNS, all_labels, fewer_labels
 from classifier.metrics import missing_classes
@@ -125,7 +126,7 @@ def evaluate(
             f"{oath.root}: holds no pictures of {', '.join(missing)}; an evaluation needs all six "
             f"classes: {', '.join(CLASSES)}."
         )
-    folds = {name: SPLITS[name].folds(oath, plan.seed) for name in plan.splits}
+    folds = {name: SPLITS[name](oath, plan.seed) for name in plan.splits}
     for name, of in folds.items():
         check_folds(oath.label, of, alone=name == "station")
     given = None

@@ -2,7 +2,7 @@
 
 A method takes a :class:`Task` and gives logits of the test pictures with a temperature, which it
 finds without them. To add one, write a function and name it in :data:`METHODS` and
-:data:`classifier.evaluation_plan.METHOD_NAMES`.
+:data:`classifier.evaluation_names.METHOD_NAMES`.
 """
 
 from __future__ import annotations

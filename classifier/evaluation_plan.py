@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from auroral_stats.errors import UsageError
+from classifier.evaluation_names import METHOD_NAMES
 from classifier.head_training import HeadTraining
 from classifier.label_subsets import FRACTIONS
 from classifier.network_training import NetworkTraining
@@ -16,43 +17,14 @@ from classifier.oath import Oath
 from classifier.oath_folds import Fold, grouped_folds, official_folds, station_folds
 from classifier.training_plan import TrainingPlan
 
-__all__ = ["METHOD_NAMES", "PRESETS", "SPLITS", "EvaluationPlan", "Split", "evaluation_plan"]
+__all__ = ["PRESETS", "SPLITS", "EvaluationPlan", "evaluation_plan"]
 
-#: Methods, and what a table calls them. ``simclr``: an encoder that was trained on pictures
-#: without labels.
-METHOD_NAMES = {
-    "simclr-linear": "SimCLR + linear",
-    "simclr-knn": "SimCLR + 20 neighbours",
-    "simclr-finetune": "SimCLR + finetuned head",
-    "simclr-unfrozen": "SimCLR + finetuned whole",
-    "supervised": "supervised from scratch",
-}
-
-
-@dataclass(frozen=True)
-class Split:
-    """A way of parting training from test pictures.
-
-    Attributes
-    ----------
-    name : str
-        For figures and tables.
-    folds : callable
-        Takes the set and a seed, gives its folds.
-    """
-
-    name: str
-    folds: Callable[[Oath, int], list[Fold]]
-
-
-#: Splits by name, from the one that leaks to the hardest.
-SPLITS: Mapping[str, Split] = MappingProxyType(
+#: Folds of each split: takes the set and a seed.
+SPLITS: Mapping[str, Callable[[Oath, int], list[Fold]]] = MappingProxyType(
     {
-        "official": Split("official folds", lambda oath, _: official_folds(oath)),
-        "grouped": Split(
-            "whole station-nights", lambda oath, seed: grouped_folds(oath, 5, seed=seed)
-        ),
-        "station": Split("one station left out", lambda oath, _: station_folds(oath)),
+        "official": lambda oath, _: official_folds(oath),
+        "grouped": lambda oath, seed: grouped_folds(oath, 5, seed=seed),
+        "station": lambda oath, _: station_folds(oath),
     }
 )
 
@@ -64,7 +36,7 @@ class EvaluationPlan:
     Attributes
     ----------
     methods, splits : tuple of str
-        Of :data:`METHOD_NAMES` and :data:`SPLITS`.
+        Of :data:`classifier.evaluation_names.METHOD_NAMES` and :data:`SPLITS`.
     runs : int
         How often all is trained anew, with seeds 0, 1, ... for weights, orders and views. Folds
         stay the same.
