@@ -36,10 +36,6 @@ from classifier.stopping import TrainingStopped
 
 __all__ = ["METHODS", "Prediction", "Task"]
 
-#: Steps that a network is given however few pictures there are.
-_LEAST_STEPS = 100
-
-
 class Prediction(NamedTuple):
     """Logits (k, class) of the test pictures, and the temperature that calibrates them."""
 
@@ -140,7 +136,7 @@ def _by_network(
 ) -> Prediction:
     # few pictures make short epochs, and a network that has hardly moved says nothing about labels
     per_epoch = max(1, task.train.size // training.batch)
-    epochs = max(training.epochs, math.ceil(_LEAST_STEPS / per_epoch))
+    epochs = max(training.epochs, math.ceil(task.plan.least_steps / per_epoch))
     fitted = fit_network(
         model,
         images[torch.from_numpy(task.train)],

@@ -51,6 +51,8 @@ class EvaluationPlan:
         Of the supervised classifier from scratch.
     network_size : int
         Side of its pictures, pixels.
+    least_steps : int
+        Steps that a network is given at least, however few pictures there are.
     unfrozen : NetworkTraining
         Of all weights of a pretrained encoder.
     label_methods : tuple of str
@@ -80,6 +82,7 @@ class EvaluationPlan:
     head: HeadTraining = field(default_factory=HeadTraining)
     network: NetworkTraining = field(default_factory=NetworkTraining)
     network_size: int = 128
+    least_steps: int = 100
     unfrozen: NetworkTraining = field(default_factory=lambda: NetworkTraining(epochs=20, rate=3e-4))
     label_methods: tuple[str, ...] = ("simclr-linear", "simclr-finetune")
     fractions: tuple[float, ...] = FRACTIONS
