@@ -1,7 +1,8 @@
 """Quiet arcs: one or some curtains along magnetic east and west, drifting slowly.
 
 An arc has a bright sheet, often of several strands, with one edge sharper than the other, a brightness
-that wanders along it, faint rays, and a weak glow beside it.
+that wanders along it, faint rays, and a weak glow beside it. A broad soft band of diffuse light lies
+about most arcs, further out on their equatorward side.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ class _Arc:
     contrast: float
     peak: float  # counts overhead
     skirt: float
+    glow: float
+    glow_km: tuple[float, float]  # widths of the band of glow, equatorward and poleward
     ends: tuple[float, float, float, float]  # km where it fades out in the west and east
     ray_depth: float
     ray_speed: float  # km/s
@@ -61,7 +64,7 @@ def arcs(key: str, number: int) -> tuple[_Arc, ...]:
     """
     rng = stream(key, "arcs", number)
     systems = 1 + int(rng.random() < 0.38) + int(rng.random() < 0.16)
-    strength = max(float(rng.lognormal(5.6, 0.6)), 110.0)  # counts of the brightest arc
+    strength = max(float(rng.lognormal(6.25, 0.6)), 260.0)  # counts of the brightest arc
     slope = float(rng.normal(0.0, 0.035))
     shared_bend = wander(rng, 250.0, 2200.0, speed=0.10)
     bend_km = float(rng.uniform(4.0, 26.0))
@@ -81,6 +84,7 @@ def arcs(key: str, number: int) -> tuple[_Arc, ...]:
                 reach += 2500.0
             middle = float(rng.normal(0.0, 120.0))
             sharp, soft = width * rng.uniform(0.5, 0.9), width * rng.uniform(1.0, 2.4)
+            first = system == 0 and strand == 0
             found.append(
                 _Arc(
                     north=north
@@ -96,6 +100,8 @@ def arcs(key: str, number: int) -> tuple[_Arc, ...]:
                     contrast=float(rng.uniform(0.25, 0.65)),
                     peak=strength * share * (1.0 if strand == 0 else float(rng.uniform(0.3, 0.95))),
                     skirt=float(rng.uniform(0.04, 0.22)),
+                    glow=float(rng.uniform(0.10, 0.38)) if first else 0.0,
+                    glow_km=(float(rng.uniform(60.0, 210.0)), float(rng.uniform(35.0, 130.0))),
                     ends=(
                         middle - reach[0] - 400.0,
                         middle - reach[0],
@@ -170,7 +176,13 @@ def _paint(arc: _Arc, key: str, age: float) -> Array:
     made[ruffled] = (sheet * (1.0 + 0.12 * grain) + arc.skirt * skirt) * along.astype(np.float32)[
         columns
     ]
-    return np.maximum(made, 0.0, out=made)
+    np.maximum(made, 0.0, out=made)
+    if arc.glow > 0.0:
+        # the glow knows nothing of the fine structure of the sheet
+        spread = np.where(across < 0, *(np.float32(1.0 / km) for km in arc.glow_km))
+        spread *= across
+        made += np.float32(arc.glow * arc.peak) * np.exp(np.float32(-0.5) * spread * spread)
+    return made
 
 
 def _ray_pattern(key: str, arc: _Arc, age: float) -> Array:

@@ -98,7 +98,9 @@ def field_at(site: str, year: int) -> Field:
     return Field(azimuth, inclination)
 
 
-def zenith_angle_at(elevation: Array, height_km: NDArray[np.float64] | float) -> Array:
+def zenith_angle_at(
+    elevation: NDArray[np.floating[Any]], height_km: NDArray[np.float64] | float
+) -> NDArray[Any]:
     """Return the zenith angle of a line of sight where it meets a height, rad."""
     flat = _RADIUS_KM * np.cos(np.radians(elevation)) / (_RADIUS_KM + height_km)
     return np.asarray(np.arcsin(flat))

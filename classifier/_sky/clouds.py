@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier._sky.random_fields import Wander, sample, smoothstep, stream, texture, wander
-from classifier._sky.view import SHAPE, View
+from classifier._sky.view import View, full_size
 
 __all__ = ["CloudDeck", "Clouds", "cloud_deck", "clouds_at"]
 
@@ -114,11 +114,17 @@ def clouds_at(
     from scipy.special import ndtri
 
     threshold = 0.2 - float(ndtri(np.clip(cover, 0.004, 0.996)))
+    # low in the sky gaps hide behind the sides of clouds, and sight lines pass through more of them
+    slant = np.float32(1.0) / _plane_sine(view)
+    lower = np.float32(0.9 * cover) * np.log(slant)
     threshold -= 0.12 * float(deck.change(np.zeros(1, dtype=np.float32), seconds)[0])
-    above = np.float32(deck.sharpness) * (field - np.float32(threshold))
+    above = np.float32(deck.sharpness) * (field + lower - np.float32(threshold))
     optical = np.log1p(np.exp(np.minimum(6.0 * above, 30.0))) / np.float32(6.0)
-    passes = np.exp(-np.float32(deck.thickness * depth) * np.minimum(optical, 4.0))
-    return Clouds(_full_size(passes), _full_size(np.clip(field, -3, 3)))
+    optical = np.minimum(optical, 4.0) * slant ** np.float32(0.6)
+    passes = np.exp(-np.float32(deck.thickness * depth) * optical)
+    # a cloud far off is seen from the side, and its base shows little
+    relief = np.clip(field, -3, 3) / slant
+    return Clouds(full_size(passes), full_size(relief))
 
 
 @functools.lru_cache(maxsize=8)
@@ -138,14 +144,8 @@ def _plane(view: View) -> tuple[Array, Array, Array]:
     )
 
 
-def _full_size(half: Array) -> Array:
-    """Twice as many rows and columns, linearly between the given ones."""
-    rows = np.empty((SHAPE[0], half.shape[1]), dtype=np.float32)
-    rows[::2] = half
-    rows[1:-1:2] = 0.5 * (half[:-1] + half[1:])
-    rows[-1] = half[-1]
-    full = np.empty(SHAPE, dtype=np.float32)
-    full[:, ::2] = rows
-    full[:, 1:-1:2] = 0.5 * (rows[:, :-1] + rows[:, 1:])
-    full[:, -1] = rows[:, -1]
-    return full
+@functools.lru_cache(maxsize=8)
+def _plane_sine(view: View) -> Array:
+    """Sine of the elevation, 0.12 at least, at every second pixel."""
+    elevation = np.radians(np.nan_to_num(view.elevation, nan=0.0)[::_STEP, ::_STEP])
+    return np.asarray(np.maximum(np.sin(elevation), np.float32(0.12)), dtype=np.float32)

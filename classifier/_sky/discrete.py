@@ -64,12 +64,14 @@ class _Activity:
     surge_speed: float
     surge_width: float
     glow: float
+    veil: float
+    veil_km: tuple[float, float]  # widths, equatorward and poleward
 
 
 @functools.lru_cache(maxsize=32)
 def _activity(key: str, number: int) -> _Activity:
     rng = stream(key, "discrete", number)
-    strength = float(np.clip(rng.lognormal(6.25, 0.8), 240.0, 9000.0))
+    strength = float(np.clip(rng.lognormal(6.9, 0.8), 480.0, 18000.0))
     north = float(np.clip(rng.normal(-10.0, 90.0), -220.0, 220.0))
     breakup = rng.random() < 0.3
     curtains = []
@@ -117,6 +119,8 @@ def _activity(key: str, number: int) -> _Activity:
         surge_speed=float(-rng.uniform(0.2, 1.6)),
         surge_width=float(rng.uniform(80.0, 260.0)),
         glow=float(rng.uniform(0.03, 0.12)) * (2.0 if breakup else 1.0),
+        veil=float(rng.uniform(0.06, 0.26)),
+        veil_km=(float(rng.uniform(80.0, 260.0)), float(rng.uniform(50.0, 180.0))),
     )
 
 
@@ -148,6 +152,7 @@ def _paint(activity: _Activity, key: str, age: float) -> Array:
     east, north = _wound(activity, east, north, age)
     east, north = _displaced(activity, key, east, north, age)
     north = north - np.float32(activity.drift * age)
+    calm = north
     if activity.surge_km:
         ahead = (east - np.float32(activity.surge_east + activity.surge_speed * age)) / np.float32(
             activity.surge_width
@@ -160,7 +165,16 @@ def _paint(activity: _Activity, key: str, age: float) -> Array:
     fine = texture(0.55, 2.0, 30.0, 1.0, key, "curtain rays")
     for curtain in activity.curtains:
         _add_curtain(total, curtain, activity, fine, east, north, age)
+    _add_veil(total, activity, calm)
     return total
+
+
+def _add_veil(total: Array, activity: _Activity, north: Array) -> None:
+    """Add the diffuse light about the curtains, a broad band that follows their large folds."""
+    brightest = activity.curtains[0]
+    away = north - np.float32(brightest.north)
+    away *= np.where(away < 0, *(np.float32(1.0 / km) for km in activity.veil_km))
+    total += np.float32(activity.veil * brightest.peak) * np.exp(np.float32(-0.5) * away * away)
 
 
 def _add_curtain(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,7 @@ from classifier._sky.skylight import (
     transparency,
     twilight,
 )
-from classifier._sky.stars import add_points, milky_way, star_points
+from classifier._sky.stars import add_points, milky_way, star_points, zodiacal_light
 from classifier._sky.styles import Style
 from classifier._sky.surroundings import dome_of, surroundings_of, town_glow
 from classifier._sky.timeline import Timeline
@@ -36,6 +37,14 @@ __all__ = ["Scene", "draw", "light_of"]
 Array = NDArray[np.float32]
 
 _MOON_COUNTS = 4.0e6  # of the full Moon overhead, in the few pixels of its disc
+_STARLIGHT = 320.0  # counts of the night sky by which starlight and zodiacal light are told
+#: Part of what air takes out of the light of the sky that it sends down from elsewhere.
+_SCATTERED = 0.7
+#: Part of the light that lens and dome spread over tens of pixels.
+_VEIL = 0.07
+_CELL = 8
+#: Most of the glow about other aurora, as a part of the brightest of it.
+_GLOW_ABOUT = 0.30
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,20 +132,26 @@ def light_of(scene: Scene, time: np.datetime64, heaven: Heaven, made: Compositio
     seconds = float(scene.seconds(np.asarray(time)))
     aurora = _aurora(scene, made, seconds, int(str(time)[:4]))
     clear_air = transparency(view, CLEAR_AIR + made.haze)
-    beyond = aurora * clear_air
-    beyond += airglow(view, style) * np.float32(np.exp(-0.5 * made.haze))
-    beyond += np.float32(style.airglow) * milky_way(view, time, _place(scene.site)) * clear_air
-    low = _town_haze(view, style, made)
-    sky = beyond + low
+    place = _place(scene.site)
+    sky = milky_way(view, time, place)
+    sky += zodiacal_light(view, heaven, time, place)
+    sky *= np.float32(_STARLIGHT)
+    sky += airglow(view, style, seconds)
+    sky += aurora
+    # air dims what is low, and sends down light of all the sky instead
+    elsewhere = np.float32(_SCATTERED) * sky[view.inside].mean()
+    sky -= elsewhere
+    sky *= clear_air
+    sky += elsewhere
+    sky += _town_haze(view, style, made)
     share = np.float32(made.moonlight)
-    moon = share * moon_light(view, style, heaven, made.haze)
-    sky += moon
+    sky += share * moon_light(view, style, heaven, made.haze, made.halo)
     sun = twilight(view, heaven)
     sky += sun
 
     clouds = clouds_at(view, scene.key, seconds, made.cover, made.cloud_depth)
     if clouds is not None:
-        lamps = style.town * made.cloud_light * (0.6 + 0.4 * _lobes(view, style))
+        lamps = style.town * made.cloud_light * (0.5 + 0.4 * _lobes(view, style))
         below = lamps + 0.35 * style.airglow
         if moon_strength(heaven) > 0.0:
             below = below + 0.8 * share * moon_light(view, style, heaven, made.haze + 0.7)
@@ -151,13 +166,19 @@ def light_of(scene: Scene, time: np.datetime64, heaven: Heaven, made: Compositio
 
 def _aurora(scene: Scene, made: Composition, seconds: float, year: int) -> Array:
     low = tall = None
+    brightest = 0.0
     if made.arc > 0.004:
         low = np.float32(made.arc) * paint_arcs(scene.key, seconds)
-    if made.diffuse > 0.004:
-        glow = np.float32(made.diffuse) * paint_diffuse(scene.key, seconds)
-        low = glow if low is None else low + glow
+        brightest = float(low.max())
     if made.discrete > 0.004:
         tall = np.float32(made.discrete) * paint_discrete(scene.key, seconds)
+        brightest = max(brightest, 0.4 * float(tall.max()))
+    if made.diffuse + made.glow > 0.004:
+        glow = paint_diffuse(scene.key, seconds, made.patchy)
+        # the glow about arcs and curtains never outshines them
+        about = min(made.glow, _GLOW_ABOUT * brightest / max(float(glow.max()), 1.0))
+        glow *= np.float32(made.diffuse + about)
+        low = glow if low is None else low + glow
     total = np.zeros(SHAPE, dtype=np.float32)
     for painted, profile in ((low, "low"), (tall, "tall")):
         if painted is not None:
@@ -171,7 +192,7 @@ def _lobes(view: View, style: Style) -> Array:
 
 
 def _town_haze(view: View, style: Style, made: Composition) -> Array:
-    return town_glow(view, style) * np.float32(0.3 + 2.0 * made.haze)
+    return town_glow(view, style) * np.float32(0.4 + 2.0 * made.haze)
 
 
 def _add_lights(
@@ -209,6 +230,8 @@ def _through_dome(sky: Array, view: View, style: Style) -> Array:
     dome, about = dome_of(view, style), surroundings_of(view, style)
     mean = np.float32(np.minimum(sky[view.inside], 8000.0).mean())
     sky *= about.open_sky
+    veil = _spread_out(sky) * about.lens
+    sky += np.float32(_VEIL) * (veil - sky)
     if style.focus > 1.0:
         from scipy.ndimage import gaussian_filter
 
@@ -219,6 +242,26 @@ def _through_dome(sky: Array, view: View, style: Style) -> Array:
     sky *= dome.passes
     sky += mean * (about.ground + dome.spread * about.open_sky)
     return sky
+
+
+def _spread_out(sky: Array) -> Array:
+    """Return the light as the far wings of the image of a point spread it, some 25 pixels wide."""
+    coarse = sky.reshape(SHAPE[0] // _CELL, _CELL, SHAPE[1] // _CELL, _CELL).mean(axis=(1, 3))
+    np.minimum(coarse, 20_000.0, out=coarse)
+    wide = _wings()
+    return np.asarray((wide @ (wide @ coarse).T).T, dtype=np.float32)
+
+
+@functools.lru_cache(maxsize=1)
+def _wings() -> Any:
+    """Matrix from cells to pixels; sparse, as products of dense ones depend on the libraries."""
+    from scipy import sparse
+
+    middle = (np.arange(SHAPE[0] // _CELL) + 0.5) * _CELL - 0.5
+    away = (np.arange(SHAPE[0])[:, None] - middle[None, :]) / 18.0
+    made = np.exp(-0.5 * away**2) * (np.abs(away) < 3.0)
+    made *= _CELL / (18.0 * np.sqrt(2.0 * np.pi))
+    return sparse.csr_array(made.astype(np.float32))
 
 
 @functools.lru_cache(maxsize=64)

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier._sky.aurora_map import zenith_angle_at
-from classifier._sky.random_fields import stream
+from classifier._sky.random_fields import sample, stream, texture
 from classifier._sky.styles import Style
-from classifier._sky.view import View
+from classifier._sky.view import View, full_size
 
 __all__ = [
     "Heaven",
@@ -103,25 +103,69 @@ def transparency(view: View, depth: float) -> Array:
     return np.exp(-np.float32(depth) * _air_mass(view))
 
 
-def airglow(view: View, style: Style) -> Array:
-    """Return the brightness of the night sky without Moon and lamps, counts.
+def airglow(view: View, style: Style, seconds: float) -> Array:
+    """Return the brightness of the night sky without Moon and lamps, counts, above the air.
 
-    Airglow at 90 km brightens towards the horizon (van Rhijn), starlight does not; clear air dims
-    both. It is not quite even: weak bands cross the sky, others every night.
+    Airglow at 92 km brightens towards the horizon (van Rhijn), faint starlight does not. The layer
+    is uneven: brighter on one side, mottled, and crossed by trains of gravity waves that travel.
+
+    Parameters
+    ----------
+    view : View
+    style : Style
+    seconds : float
+        Of the scene.
     """
-    return _airglow(view, style.key) * np.float32(style.airglow)
+    layer, east, north = _airglow_layer(view)
+    rng = stream(style.key, "airglow")
+    towards = rng.uniform(0.0, 2.0 * np.pi)
+    slope = rng.uniform(0.1, 0.8) / 400.0
+    reach = np.float32(slope * np.cos(towards)) * north + np.float32(slope * np.sin(towards)) * east
+    uneven = np.float32(1.0) + np.tanh(reach)
+    drift = rng.normal(0.0, 0.03, 2) * seconds  # km
+    mottle = texture(1.9, 12.0, 160.0, 1.0, style.key, "airglow")
+    places = ((north - np.float32(drift[0])) / 5.0, (east - np.float32(drift[1])) / 5.0)
+    mottled = sample(mottle, *places)
+    uneven += np.float32(min(rng.lognormal(-1.9, 0.5), 0.35)) * mottled
+    for _ in range(int(rng.integers(0, 3))):
+        angle, length = rng.uniform(0.0, 2.0 * np.pi), rng.uniform(25.0, 90.0)
+        speed, depth = rng.uniform(0.02, 0.07), rng.uniform(0.02, 0.08)
+        place = np.float32(np.cos(angle)) * north + np.float32(np.sin(angle)) * east
+        place += np.float32(0.12 * length) * mottled
+        phase = np.float32(2.0 * np.pi * np.mod(speed * seconds / length, 1.0))
+        # far away the waves crowd into each other
+        seen = np.exp(-((layer / np.float32(0.06 * length)) ** 2))
+        uneven += np.float32(depth) * seen * np.sin(place * np.float32(2 * np.pi / length) - phase)
+    share = np.float32(rng.uniform(0.25, 0.6))
+    made = share * layer * np.maximum(uneven, 0.2) + (np.float32(1.0) - share)
+    made *= np.float32(style.airglow)
+    made += _far_aurora(view, style)
+    return full_size(made)
 
 
 @functools.lru_cache(maxsize=16)
-def _airglow(view: View, key: str) -> Array:
-    rng = stream(key, "airglow")
-    elevation = _raised(view)
-    rhijn = 1.0 / np.cos(zenith_angle_at(elevation, 92.0))
-    bearing = np.radians(view.azimuth - rng.uniform(0, 360))
-    slant = np.cos(np.radians(elevation)) * np.cos(bearing)
-    bands = 0.04 * np.sin(slant * rng.uniform(3, 9) + rng.uniform(0, 6.3)) + 0.10 * slant
-    made = (0.55 * rhijn + 0.45) * np.exp(-CLEAR_AIR * 0.6 * _air_mass(view)) * (1.0 + bands)
-    return np.nan_to_num(made).astype(np.float32)
+def _far_aurora(view: View, style: Style) -> Array:
+    """Glow of aurora beyond the horizon, which stands low on one side on most nights; half size."""
+    rng = stream(style.key, "far aurora")
+    # poleward of the station three times in four
+    towards = rng.normal(0.0, 35.0) + 180.0 * (rng.random() < 0.25)
+    counts = min(rng.lognormal(5.85, 0.7), 1500.0) * (rng.random() < 0.85)
+    breadth, height = rng.uniform(35.0, 90.0), rng.uniform(9.0, 26.0)
+    away = (np.nan_to_num(view.azimuth)[::2, ::2] - towards + 180.0) % 360.0 - 180.0
+    made = counts * np.exp(-0.5 * (away / breadth) ** 2) * np.exp(-_raised(view)[::2, ::2] / height)
+    return np.asarray(made, dtype=np.float32)
+
+
+@functools.lru_cache(maxsize=8)
+def _airglow_layer(view: View) -> tuple[Array, Array, Array]:
+    """Path through a layer at 92 km against that overhead, and its place, km, at half size."""
+    elevation = _raised(view)[::2, ::2].astype(np.float64)
+    bearing = np.radians(np.nan_to_num(view.azimuth)[::2, ::2].astype(np.float64))
+    zenith = zenith_angle_at(elevation, 92.0)
+    distance = (np.pi / 2 - np.radians(elevation) - zenith) * (6371.2 + 92.0)
+    parts = (1.0 / np.cos(zenith), distance * np.sin(bearing), distance * np.cos(bearing))
+    path, east, north = (part.astype(np.float32) for part in parts)
+    return path, east, north
 
 
 def twilight(view: View, heaven: Heaven) -> Array | float:
@@ -152,7 +196,9 @@ def moon_strength(heaven: Heaven) -> float:
     return float(10.0 ** (-0.4 * magnitude) * np.exp(-CLEAR_AIR * (mass - 1.0)))
 
 
-def moon_light(view: View, style: Style, heaven: Heaven, haze: float) -> Array | float:
+def moon_light(
+    view: View, style: Style, heaven: Heaven, haze: float, halo: float = 0.0
+) -> Array | float:
     """Return moonlight scattered by air, haze and optics, counts, without the Moon itself.
 
     Parameters
@@ -162,6 +208,8 @@ def moon_light(view: View, style: Style, heaven: Heaven, haze: float) -> Array |
     heaven : Heaven
     haze : float
         Optical depth of haze or thin cloud at the zenith.
+    halo : float
+        Strength of the ring that ice crystals make at 22 deg, 0 to 1.
 
     Returns
     -------
@@ -174,14 +222,24 @@ def moon_light(view: View, style: Style, heaven: Heaven, haze: float) -> Array |
     angle = np.degrees(away)
     mass = _air_mass(view)
     rayleigh = 1.06 + np.cos(away) ** 2
-    aerosol = 9.0 * np.exp(-angle / 13.0) + 60.0 * np.exp(-angle / 3.2)
+    rng = stream(style.key, "aerosol")
+    coarse, murk = rng.lognormal(0.0, 0.3), rng.lognormal(-0.5, 0.5)
+    aerosol = 9.0 * np.exp(-angle / np.float32(13.0 * coarse)) + 60.0 * np.exp(-angle / 3.2)
     thickness = 1.0 - np.exp(-np.float32(0.10 + haze) * mass)
     veil = 1.0 - np.exp(-np.float32(haze) * mass)
     # haze sends light forward and, where it is thick, all about
-    forward = 7.0 * np.exp(-angle / 24.0) + 26.0 * np.exp(-angle / 7.0) + 4.0
+    forward = 7.0 * np.exp(-angle / np.float32(24.0 * coarse)) + 4.0
+    forward += 26.0 * np.exp(-angle / np.float32(7.0 * coarse))
     dimmed = np.exp(-0.8 * haze * (mass - 1.0))
-    made = 5000.0 * thickness * rayleigh * 0.45 + 260.0 * aerosol * (0.25 + thickness)
+    made = 5000.0 * thickness * rayleigh * 0.45 + np.float32(260.0 * murk) * aerosol * (
+        0.25 + thickness
+    )
     made += 7500.0 * veil * forward * dimmed
+    if halo > 0.0:
+        # sharp within, fading outwards
+        beyond = angle - np.float32(21.8)
+        ring = np.exp(-((beyond / np.where(beyond < 0, np.float32(0.7), np.float32(3.0))) ** 2))
+        made += np.float32(2600.0 * halo) * ring * dimmed
     row, column = view.pixel(heaven.moon_azimuth, max(heaven.moon_elevation, 0.0))
     made = strength * made
     if np.isfinite(row):
@@ -194,7 +252,8 @@ def _glare(view: View, style: Style, row: float, column: float) -> Array:
     rows, columns = np.ogrid[: view.radius.shape[0], : view.radius.shape[1]]
     near = (rows - row) ** 2 + (columns - column) ** 2
     dirty = 1.0 + 1.5 * style.frost + 0.6 * style.dirt
-    made = dirty * (4.5e5 / (near + 4.0))
+    wings = dirty * float(stream(style.key, "glare").lognormal(11.7, 0.7))
+    made = wings / (near + 4.0)
     rng = stream(style.site_key, "ghosts")
     centre_row, centre_column = view.centre
     for _ in range(2):

@@ -3,7 +3,8 @@
 A catalogue is not bundled. The bright stars below are real (J2000, rounded to what a camera of
 0.7 deg a pixel can tell); fainter ones are drawn once, with the numbers of the real sky,
 ``log10 N(<m) = 0.75 + 0.50 m``, and denser towards the Milky Way. They turn with sidereal time.
-The Milky Way is a faint band that cameras see on dark nights, and may be taken for aurora.
+The Milky Way is a band that cameras see on dark nights, and may be taken for aurora; so is the cone of
+zodiacal light that stands on the ecliptic after dusk and before dawn.
 """
 
 from __future__ import annotations
@@ -15,17 +16,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifier._sky.random_fields import stream
-from classifier._sky.skylight import CLEAR_AIR, sidereal_degrees
+from classifier._sky.skylight import CLEAR_AIR, Heaven, sidereal_degrees
 from classifier._sky.styles import Style
-from classifier._sky.view import View
+from classifier._sky.view import View, full_size
 
-__all__ = ["FAINTEST", "Stars", "add_points", "catalogue", "horizontal", "milky_way", "star_points"]
+__all__ = [
+    "FAINTEST",
+    "Stars",
+    "add_points",
+    "catalogue",
+    "horizontal",
+    "milky_way",
+    "star_points",
+    "zodiacal_light",
+]
 
 Array = NDArray[np.float32]
 
-#: Magnitude of the faintest star that is drawn; a camera sees to about 4.5 on a dark night.
-FAINTEST = 5.2
-_COUNTS_OF_VEGA = 3000.0  # counts in all, in 1 s, outside the air
+#: Magnitude of the faintest star that is drawn; a camera sees to about 4.7 on a dark night.
+FAINTEST = 5.8
+_COUNTS_OF_VEGA = 6300.0  # counts in all, in 1 s, outside the air
 
 # right ascension (h), declination (deg), visual magnitude
 _BRIGHT = (
@@ -184,27 +194,63 @@ def milky_way(view: View, time: np.datetime64, place: tuple[float, float]) -> Ar
     Returns
     -------
     numpy.ndarray of float32
-        About 0.4 in Cygnus, less towards the anticentre, 0 far from the band.
+        About 0.7 in Cygnus, 0.3 towards the anticentre, little far from the band.
     """
-    turn, lean = np.radians([sidereal_degrees(time, place[1]), place[0]])
-    # rows: east, north and up in equatorial axes
-    axes = np.array(
-        [
-            [-np.sin(turn), np.cos(turn), 0.0],
-            [-np.sin(lean) * np.cos(turn), -np.sin(lean) * np.sin(turn), np.cos(lean)],
-            [np.cos(lean) * np.cos(turn), np.cos(lean) * np.sin(turn), np.sin(lean)],
-        ]
-    )
-    towards = axes @ _galactic_axes().T  # columns: centre, longitude 90 deg, pole
+    towards = _horizon_axes(time, place) @ _galactic_axes().T  # columns: centre, longitude 90, pole
     east, north, up = _horizontal_vectors(view)
     centre, side, pole = (
         east * np.float32(a) + north * np.float32(b) + up * np.float32(c) for a, b, c in towards.T
     )
-    breadth = np.float32(0.13) + np.float32(0.04) * centre
+    breadth = np.float32(0.15) + np.float32(0.05) * centre
     cloudy = 1.0 + np.float32(0.25) * np.sin(7.0 * side + 3.0 * centre + 20.0 * pole)
-    made = np.exp(-(np.abs(pole / breadth) ** np.float32(1.5))) * cloudy
-    made *= np.float32(0.24) + np.float32(0.14) * centre + np.float32(0.06) * side
+    away = np.abs(pole)
+    made = np.exp(-((away / breadth) ** np.float32(1.5))) * cloudy
+    made += np.float32(0.35) * np.exp(-away / np.float32(0.30))
+    made *= np.float32(0.36) + np.float32(0.20) * centre + np.float32(0.10) * side
     return np.asarray(made, dtype=np.float32)
+
+
+def zodiacal_light(
+    view: View, heaven: Heaven, time: np.datetime64, place: tuple[float, float]
+) -> Array:
+    """Return sunlight scattered by dust in the ecliptic against the night sky at the zenith.
+
+    A fit by eye to the table of Leinert et al. (1998), Astron. Astrophys. Suppl. 127, 1: it falls
+    with elongation to the power -2.2, and within some 25 deg of the ecliptic.
+
+    Parameters
+    ----------
+    view : View
+    heaven : Heaven
+    time : numpy.datetime64
+    place : tuple of float
+        Latitude and longitude of the station, deg.
+
+    Returns
+    -------
+    numpy.ndarray of float32, SHAPE
+        At 60 deg from the Sun about 0.5.
+    """
+    axes = _horizon_axes(time, place)
+    pole = axes @ np.array([0.0, -0.39777, 0.91749])  # of the ecliptic, J2000
+    azimuth, elevation = np.radians([heaven.sun_azimuth, heaven.sun_elevation])
+    sun = np.array(
+        [
+            np.sin(azimuth) * np.cos(elevation),
+            np.cos(azimuth) * np.cos(elevation),
+            np.sin(elevation),
+        ]
+    )
+    east, north, up = (part[::2, ::2] for part in _horizontal_vectors(view))
+    off, along = (
+        east * np.float32(a) + north * np.float32(b) + up * np.float32(c) for a, b, c in (pole, sun)
+    )
+    elongation = np.arccos(np.clip(along, -0.9999, 0.9999))
+    made = (elongation / np.float32(np.pi / 2)) ** np.float32(-2.2)
+    made *= np.float32(0.2) * np.exp(
+        -np.abs(off) / (np.float32(0.14) + np.float32(0.2) * elongation)
+    )
+    return full_size(np.minimum(made, np.float32(2.0)))
 
 
 def add_points(
@@ -244,6 +290,18 @@ def add_points(
     flat = rows[inside] * image.shape[1] + columns[inside]
     added = np.bincount(flat, weights=light[inside], minlength=image.size)
     image += added.reshape(image.shape).astype(np.float32)
+
+
+def _horizon_axes(time: np.datetime64, place: tuple[float, float]) -> NDArray[np.float64]:
+    """Return east, north and up in equatorial axes, as rows."""
+    turn, lean = np.radians([sidereal_degrees(time, place[1]), place[0]])
+    return np.array(
+        [
+            [-np.sin(turn), np.cos(turn), 0.0],
+            [-np.sin(lean) * np.cos(turn), -np.sin(lean) * np.sin(turn), np.cos(lean)],
+            [np.cos(lean) * np.cos(turn), np.cos(lean) * np.sin(turn), np.sin(lean)],
+        ]
+    )
 
 
 @functools.lru_cache(maxsize=1)

@@ -66,7 +66,7 @@ class Style:
     stars : float
         Brightness of stars against the usual.
     airglow : float
-        Brightness of the night sky at the zenith, counts.
+        Brightness of the night sky without the Milky Way at the zenith, counts.
     """
 
     family: str
@@ -125,11 +125,10 @@ def station_night_style(seed: int, site: str, night: str, *, split: Split = "tra
         raise UsageError(f"split: {split!r} came; 'train' or 'test' was expected")
     station = stream("station", seed, site)
     level = float(np.clip(station.normal(3300.0, 130.0), 2900.0, 3650.0))
-    lamps = float(station.lognormal(3.4, 0.8))
-    shade = float(station.uniform(0.08, 0.30))
+    lamps = float(station.lognormal(5.2, 0.9))
+    shade = float(station.uniform(0.10, 0.42))
     gain = float(station.lognormal(0.0, 0.10))
-    noise = float(station.uniform(13.0, 16.5))
-
+    noise = float(station.uniform(18.4, 20.8))
     keen = float(station.lognormal(0.0, 0.25))
 
     night_rng = stream("station-night", seed, site, night, split)
@@ -153,11 +152,11 @@ def station_night_style(seed: int, site: str, night: str, *, split: Split = "tra
         else float(night_rng.normal(0.0, 1.2)),
         tilt_north=float(night_rng.normal(0.0, 3.0 if family == "shifted" else 0.5)),
         tilt_east=float(night_rng.normal(0.0, 3.0 if family == "shifted" else 0.5)),
-        town=lamps * float(night_rng.lognormal(0.0, 0.3)) + (450.0 if family == "town" else 0.0),
+        town=lamps * float(night_rng.lognormal(0.0, 0.3)) + (900.0 if family == "town" else 0.0),
         haze=float(usual(0.15, 0.5)) if family == "haze" else float(night_rng.exponential(0.03)),
         frost=float(usual(0.25, 0.8)) if family == "frost" else 0.0,
         snow=float(usual(0.08, 0.30)) if family == "snow" else 0.0,
         dirt=float(usual(0.4, 1.0)) if family == "dirt" else float(usual(0.0, 0.25)),
         stars=keen * float(night_rng.lognormal(0.0, 0.15)),
-        airglow=float(night_rng.lognormal(4.6, 0.30)),
+        airglow=float(night_rng.lognormal(5.4, 0.28)),
     )

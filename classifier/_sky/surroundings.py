@@ -29,11 +29,14 @@ class Surroundings:
         Part of the sky's light that arrives; 0 behind trees and outside the lens.
     ground : numpy.ndarray of float32, SHAPE
         Part of the mean light of the sky that is scattered into each pixel by ground, rim and lens.
+    lens : numpy.ndarray of float32, SHAPE
+        1 within the image of the lens, little outside.
     lamp_azimuth, lamp_elevation, lamp_counts : numpy.ndarray, (lamp,)
     """
 
     open_sky: Array
     ground: Array
+    lens: Array
     lamp_azimuth: NDArray[np.float64]
     lamp_elevation: NDArray[np.float64]
     lamp_counts: NDArray[np.float64]
@@ -57,15 +60,18 @@ def surroundings_of(view: View, style: Style) -> Surroundings:
     place = np.nan_to_num(view.azimuth) * np.float32(_STEPS / 360.0)
     at = np.rint(place).astype(np.int32) % _STEPS
     elevation = np.nan_to_num(view.elevation, nan=-90.0)
-    clear = 1.0 / (1.0 + np.exp(-np.clip((elevation - height[at]) / 0.30, -30, 30)))
-    lens = station.uniform(0.955, 1.0)  # the lens or its mount may end above the horizon
-    off_row, off_column = station.normal(0.0, 0.012, 2)
+    soft = station.uniform(0.35, 0.8)  # deg
+    clear = 1.0 / (1.0 + np.exp(-np.clip((elevation - height[at]) / soft, -30, 30)))
+    # the lens or its mount may end above the horizon
+    lens = station.uniform(0.995, 1.03)
+    off_row, off_column = station.normal(0.0, 0.014, 2)
     rows, columns = np.mgrid[: SHAPE[0], : SHAPE[1]]
     from_centre = np.hypot(
         (rows - view.centre[0]) / view.half_axes[0] - off_row,
         (columns - view.centre[1]) / view.half_axes[1] - off_column,
     )
-    clear = clear * (1.0 / (1.0 + np.exp(np.clip((from_centre - lens) / 0.004, -30, 30))))
+    within = 1.0 / (1.0 + np.exp(np.clip((from_centre - lens) / 0.007, -30, 30)))
+    clear = clear * within
     ground = 0.008 + 0.030 * np.exp(-np.maximum(from_centre - lens, 0.0) / 0.09)
     ground = ground * (1.0 - 0.9 * clear)
     # the rim of the mount catches light on one side
@@ -83,8 +89,9 @@ def surroundings_of(view: View, style: Style) -> Surroundings:
     return Surroundings(
         open_sky=clear.astype(np.float32),
         ground=ground.astype(np.float32),
+        lens=(0.06 + 0.94 * within).astype(np.float32),
         lamp_azimuth=azimuth[lit],
-        lamp_elevation=90.0 * (1.0 - lens) + station.uniform(0.2, 3.0, count)[lit],
+        lamp_elevation=90.0 * max(1.0 - lens, 0.0) + station.uniform(0.2, 3.0, count)[lit],
         lamp_counts=np.minimum(station.lognormal(8.6, 1.5, count), 4.0e5)[lit],
     )
 
@@ -99,11 +106,11 @@ def _town_shape(view: View, site_key: str) -> Array:
     station = stream(site_key, "town")
     elevation = np.maximum(np.nan_to_num(view.elevation, nan=0.0), 0.0)
     made = 0.35 * np.exp(-elevation / 25.0)
-    for _ in range(2):
+    for k in range(3):
         towards, breadth = station.uniform(0, 360), station.uniform(18.0, 60.0)
         away = np.abs((np.nan_to_num(view.azimuth) - towards + 180.0) % 360.0 - 180.0)
-        lobe = np.exp(-0.5 * (away / breadth) ** 2) * np.exp(-elevation / station.uniform(6, 18))
-        made = made + station.uniform(0.5, 3.0) * lobe
+        lobe = np.exp(-0.5 * (away / breadth) ** 2) * np.exp(-elevation / station.uniform(6, 24))
+        made = made + station.uniform(1.5, 6.0) * lobe / (1.0 + k)
     return made.astype(np.float32)
 
 
@@ -150,20 +157,20 @@ def _skyline(rng: np.random.Generator) -> NDArray[np.float64]:
         * np.cos(np.radians(waves[:, None] * azimuth + rng.uniform(0, 360, (8, 1)))),
         axis=0,
     )
-    height = 0.8 + hills
-    for _ in range(int(rng.integers(1, 5))):
-        middle, half = rng.uniform(0, 360), rng.uniform(8, 60)
+    height = 1.5 * hills - 1.3
+    for _ in range(int(rng.integers(2, 5))):
+        middle, half = rng.uniform(0, 360), rng.uniform(10, 32)
         away = np.abs((azimuth - middle + 180.0) % 360.0 - 180.0)
-        wood = rng.uniform(0.8, 3.0) * smoothstep((half - away) / 6.0)
+        wood = rng.uniform(2.5, 6.0) * smoothstep((half - away) / 6.0)
         tops = np.repeat(rng.gamma(2.0, 0.5, _STEPS // 3), 3)[:_STEPS]
         spires = np.tile([0.35, 1.0, 0.35], _STEPS // 3)
         height = height + wood * (0.6 + 0.5 * tops * spires)
-    for _ in range(int(rng.integers(0, 4))):
-        start, width = int(rng.integers(_STEPS)), int(rng.integers(10, 50))
+    for _ in range(int(rng.integers(1, 5))):
+        start, width = int(rng.integers(_STEPS)), int(rng.integers(10, 60))
         at = np.arange(start, start + width) % _STEPS
         height[at] = np.maximum(height[at], rng.uniform(2.0, 7.0))
     for _ in range(int(rng.integers(0, 4))):
         start = int(rng.integers(_STEPS))
         at = np.arange(start, start + int(rng.integers(1, 3))) % _STEPS
         height[at] = np.maximum(height[at], rng.uniform(4.0, 11.0))
-    return np.maximum(height, 0.0)
+    return np.maximum(height, -2.0)

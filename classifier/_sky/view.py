@@ -10,12 +10,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from classifier._sky.styles import Style
 
-__all__ = ["SHAPE", "View", "view_of"]
+__all__ = ["SHAPE", "View", "full_size", "view_of"]
 
 Array = NDArray[np.float32]
 
 #: Rows and columns of a frame.
 SHAPE = (256, 256)
+_FIELD = 1.04
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +26,8 @@ class View:
     Attributes
     ----------
     azimuth, elevation : numpy.ndarray of float32, SHAPE
-        deg, azimuth north through east; NaN below the horizon of the camera.
+        deg, azimuth north through east. The field goes on for 1.04 of the radius of the horizon,
+        below which a lens still sees sky over low ground; NaN further out.
     inside : numpy.ndarray of bool, SHAPE
         Where there is a direction.
     radius : numpy.ndarray of float32, SHAPE
@@ -85,6 +87,14 @@ def _view(site: str, rotation: float, tilt_north: float, tilt_east: float) -> Vi
     rows, columns = np.mgrid[: SHAPE[0], : SHAPE[1]]
     high, wide = fisheye.radius, fisheye.radius * fisheye.column_scale
     distance = np.hypot((rows - row) / high, (columns - column) / wide)
+    beyond = ~np.isfinite(true_elevation) & (distance < _FIELD)
+    # the nearest direction at the horizon, and as much lower as the pixel is further out
+    shrink = 0.985 / distance[beyond]
+    at_row = np.rint(row + shrink * (rows[beyond] - row)).astype(np.int64)
+    at_column = np.rint(column + shrink * (columns[beyond] - column)).astype(np.int64)
+    true_azimuth[beyond] = true_azimuth[at_row, at_column]
+    lower = 95.0 * (distance[beyond] - distance[at_row, at_column])
+    true_elevation[beyond] = true_elevation[at_row, at_column] - lower
     return View(
         site=site,
         azimuth=true_azimuth.astype(np.float32),
@@ -95,6 +105,29 @@ def _view(site: str, rotation: float, tilt_north: float, tilt_east: float) -> Vi
         centre=(row, column),
         turn=turn,
     )
+
+
+def full_size(half: Array) -> Array:
+    """Return twice as many rows and columns, linearly between the given ones.
+
+    Parameters
+    ----------
+    half : numpy.ndarray of float32, (128, 128)
+        A soft picture at every second row and column.
+
+    Returns
+    -------
+    numpy.ndarray of float32, SHAPE
+    """
+    rows = np.empty((SHAPE[0], half.shape[1]), dtype=np.float32)
+    rows[::2] = half
+    rows[1:-1:2] = 0.5 * (half[:-1] + half[1:])
+    rows[-1] = half[-1]
+    full = np.empty(SHAPE, dtype=np.float32)
+    full[:, ::2] = rows
+    full[:, 1:-1:2] = 0.5 * (rows[:, :-1] + rows[:, 1:])
+    full[:, -1] = rows[:, -1]
+    return full
 
 
 def _unit_vectors(azimuth: ArrayLike, elevation: ArrayLike) -> NDArray[np.float64]:
