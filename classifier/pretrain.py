@@ -219,9 +219,9 @@ def _train(
         epoch, within = divmod(step, per_epoch)
         for group in optimiser.param_groups:
             group["lr"] = plan.rate(step, per_epoch)
-        index = picture_order(len(images), plan, epoch)[
-            within * plan.batch : (within + 1) * plan.batch
-        ]
+        if within == 0 or step == first:
+            order = picture_order(len(images), plan, epoch)
+        index = order[within * plan.batch : (within + 1) * plan.batch]
         views = views_of_step(pictures, index, plan, step, ranks)
         optimiser.zero_grad(set_to_none=True)
         losses[within] = contrastive_gradients(model, views, plan, ranks)

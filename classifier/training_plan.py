@@ -189,7 +189,9 @@ def plan_from_json(found: Mapping[str, Any]) -> TrainingPlan:
 #: in the number format of tensor cores.
 PRESETS: Mapping[str, TrainingPlan] = MappingProxyType(
     {
-        "cpu": TrainingPlan(size=64, view_size=48, epochs=10, schedule="cosine"),
+        "cpu": TrainingPlan(
+            size=64, view_size=48, epochs=12, learning_rate=1e-3, schedule="cosine", warmup=0.5
+        ),
         "gpu": TrainingPlan(size=128, epochs=300, bf16=True, channels_last=True),
     }
 )
