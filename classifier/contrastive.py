@@ -15,10 +15,10 @@ into memory at once.
 
 References
 ----------
-.. [1] Johnson et al. 2021, A Contrastive Learning Approach to Auroral Identification and
-   Classification, section III-B.
-.. [2] Gao et al. 2021, Scaling Deep Contrastive Learning Batch Size under Memory Limited Setup
-   (:func:`accumulate_gradients`).
+- Johnson et al. 2021, A Contrastive Learning Approach to Auroral Identification and
+  Classification, section III-B.
+- Gao et al. 2021, Scaling Deep Contrastive Learning Batch Size under Memory Limited Setup
+  (:func:`accumulate_gradients`).
 """
 
 from __future__ import annotations

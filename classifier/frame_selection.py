@@ -45,7 +45,7 @@ def files_in(
     ----------
     paths : iterable of path
     sites, start, end
-        As for :func:`classifier.frames.find_frames`.
+        As for :func:`classifier.frame_files.find_frames`.
 
     Yields
     ------

@@ -152,13 +152,13 @@ def label_archive(
     Parameters
     ----------
     archive : path
-        Folder of camera files, or one file; see :func:`classifier.frames.find_frames`.
+        Folder of camera files, or one file; see :func:`classifier.frame_files.find_frames`.
     store : path
         Folder of the store, made if it does not exist.
     model : ArchiveModel or path, optional
         A loaded model or its file. Default: the model that comes with the package.
     sites, start, end : optional
-        As for :func:`~classifier.frames.find_frames`: files are chosen, and read whole.
+        As for :func:`~classifier.frame_files.find_frames`: files are chosen, and read whole.
     device : str
         ``auto``, ``cpu``, ``cuda``, ...; for a model that is yet to be loaded.
     batch : int, optional

@@ -118,7 +118,7 @@ def list_archive(
     root : Path
         What paths are relative to.
     files : iterable of FrameFile
-        From :func:`classifier.frames.find_frames`.
+        From :func:`classifier.frame_files.find_frames`.
     progress : callable, optional
         Told now and then how many were found.
 

@@ -7,10 +7,10 @@ Frames have one channel, so the first convolution has one as well.
 
 References
 ----------
-.. [1] Johnson et al. 2021, A Contrastive Learning Approach to Auroral Identification and
-   Classification, section III-B.
-.. [2] He et al. 2016, Deep Residual Learning for Image Recognition.
-.. [3] Chen et al. 2020, A Simple Framework for Contrastive Learning of Visual Representations.
+- Johnson et al. 2021, A Contrastive Learning Approach to Auroral Identification and
+  Classification, section III-B.
+- He et al. 2016, Deep Residual Learning for Image Recognition.
+- Chen et al. 2020, A Simple Framework for Contrastive Learning of Visual Representations.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ def read_images(paths: Sequence[Path]) -> NDArray[np.uint8]:
     Parameters
     ----------
     paths : sequence of Path, (m,)
-        Such as :attr:`classifier.oath.Oath.images`, or some of them.
+        Such as the ``images`` of :class:`classifier.oath.Oath`, or some of them.
 
     Returns
     -------

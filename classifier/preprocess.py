@@ -21,10 +21,10 @@ from numpy.typing import ArrayLike, NDArray
 from auroral_stats.errors import DataError, UsageError
 from classifier.frame_filters import median_of_nine, turned
 from classifier.percentiles import percentile_pair, percentile_pair_on_device
-from classifier.recipes import DEFAULT_RECIPE, RECIPES, Disc, Recipe, find_recipe
+from classifier.recipes import DEFAULT_RECIPE, Disc, Recipe, find_recipe
 from classifier.resampling import resize
 
-__all__ = ["DEFAULT_RECIPE", "RECIPES", "preprocess"]
+__all__ = ["preprocess"]
 
 _CPU_BLOCK = 16  # frames at once: 3 MiB of float32
 

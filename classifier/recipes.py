@@ -31,10 +31,10 @@ What the papers say, and what is decided here:
 
 References
 ----------
-.. [1] Johnson et al. 2021, A Contrastive Learning Approach to Auroral Identification and
-   Classification, section III-A.
-.. [2] Clausen and Nickisch 2018, J. Geophys. Res. Space Physics 123, 5640 (the OATH set).
-.. [3] Kvammen et al. 2020, J. Geophys. Res. Space Physics 125, e2020JA027808, section 2.1.
+- Johnson et al. 2021, A Contrastive Learning Approach to Auroral Identification and
+  Classification, section III-A.
+- Clausen and Nickisch 2018, J. Geophys. Res. Space Physics 123, 5640 (the OATH set).
+- Kvammen et al. 2020, J. Geophys. Res. Space Physics 125, e2020JA027808, section 2.1.
 """
 
 from __future__ import annotations

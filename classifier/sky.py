@@ -15,7 +15,7 @@ up :data:`TEST_SHARE` of them. A split grouped by station-night is then a change
 
 A frame follows from (seed, site, style, label sequence, time) alone, to the last bit on one kind of
 machine with the same NumPy and SciPy: it is the same whether its night is drawn whole or in part, in any order, in any
-process. See :mod:`classifier._sky` for the parts.
+process. The parts are in ``classifier._sky``.
 
 Examples
 --------
