@@ -128,7 +128,7 @@ def _drawn(
     few = float(rng.uniform(0.005, 0.15)) * float(rng.random() < 0.4)
     # the Moon makes few clouds bright enough to be what a frame is called by
     few *= max(0.0, 1.0 - 3.0 * moon)
-    cover = 1.0 - 0.32 * float(rng.random()) ** 1.5
+    cover = 1.0 - 0.24 * float(rng.random()) ** 1.5
     overcast = float(rng.random()) < 0.4
     depth = float(rng.lognormal(0.2, 0.5)) * (2.6 if overcast else 1.0)
     cloud_light = min(float(rng.lognormal(2.5, 0.7)), 28.0)
@@ -157,7 +157,7 @@ def _drawn(
         "patchy": min(1.0, 2.2 * w[_DIFFUSE]),
         "cover": rest * few + w_cloud * (1.0 if overcast else cover) + w_moon * moon_cover,
         "cloud_depth": w_cloud * depth + rest * (0.08 + 0.45 * thin) + w_moon * moon_depth,
-        "cloud_light": cloud_light * (0.3 + 0.7 * w_cloud),
+        "cloud_light": cloud_light * (0.05 + 0.95 * w_cloud),
         "haze": style.haze + w_moon * min(moon_haze, 2.2) + 0.1 * w_cloud,
         "halo": w_moon * halo,
         "moonlight": w_moon + 0.35 * w_cloud + 0.06 * rest,

@@ -19,7 +19,8 @@ from auroral_stats.labels import (
     write_labels,
 )
 from classifier import cli, demo_frames
-from classifier.demo_frames import DemoMinute, choose_minutes, simulate_demo_frames
+from classifier.demo_frames import simulate_demo_frames
+from classifier.demo_minutes import DemoMinute, choose_minutes
 from classifier.frame_files import find_frames
 from classifier.frames import read_frames
 from classifier.sky import moon_is_up
@@ -29,9 +30,9 @@ LIT, DARK = "2014-03-10T05:00", "2014-03-10T10:00"
 
 
 def make_world(root: Path, *, simulated: bool = True, moon_at: str = LIT) -> Path:
-    """Labels of four hours at two sites, each minute of one class, some with a change."""
+    """Labels of four hours at three sites, each minute of one class, some with a change."""
     rng = np.random.default_rng(0)
-    for site in ("gill", "fsmi"):
+    for site in ("gill", "fsmi", "atha"):
         for start, classes in ((LIT, (3, 4)), (DARK, (0, 1, 2, 5))):
             time = np.datetime64(start, "ms") + np.arange(2400) * np.timedelta64(3, "s")
             label = np.repeat(rng.choice(classes, 120), 20).astype(np.uint8)
@@ -83,6 +84,22 @@ def test_ten_minutes_hold_all_classes(world: Path, seed: int) -> None:
     assert len(changing) <= 2
     again = choose_minutes(store, seed)
     assert [m.file for m in again] == [m.file for m in minutes]
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_mosaic_and_a_keogram_can_be_had(world: Path, seed: int) -> None:
+    minutes = choose_minutes(open_labels(world / "labels"), seed)
+    starts = [minute.start for minute in minutes]
+    shared = [minute for minute in minutes if starts.count(minute.start) >= 3]
+    assert {minute.site for minute in shared} == {"gill", "fsmi", "atha"}
+    aurora = {CLASSES.index(name) for name in ("arc", "diffuse", "discrete")}
+    for minute in shared:
+        assert set(minute.label) <= aurora
+        assert not moon_is_up(minute.site, minute.time, above=0.0).any()
+    arcs = {(m.site, m.start) for m in minutes if (m.label == CLASSES.index("arc")).all()}
+    follows = [key for key in arcs if (key[0], key[1] + np.timedelta64(1, "m")) in arcs]
+    assert follows
+    assert not moon_is_up(follows[0][0], [follows[0][1]], above=0.0).any()
 
 
 def test_another_seed_is_another_choice(world: Path) -> None:
