@@ -167,25 +167,15 @@ def fit_linear(
     >>> float((probe.logits(h).argmax(1) == label).mean()) > 0.95
     True
     """
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
     h, y, g = check_training_set(features, label, group)
     choices = PENALTIES if c is None else (c,)
     if min(choices) <= 0:
         raise UsageError(f"c is {c}; expected a number above 0.")
-    mean, scale = standardisation(h)
-    parts = held_out_parts(y, g, _PARTS, seed)
-    best = (np.inf, choices[0], 1.0)
-    if parts:
-        held = [_path(h[train], y[train], h[test], choices) for train, test in parts]
-        true = np.concatenate([y[test] for _, test in parts])
-        for number, choice in enumerate(choices):
-            logits = np.concatenate([found[number] for found in held])
-            known = np.isfinite(logits[np.arange(true.size), true])
-            temperature = fit_temperature(logits, true)
-            loss = negative_log_likelihood(softmax(logits[known], temperature), true[known])
-            best = min(best, (loss, choice, temperature))
-    _, chosen, temperature = best
-    weight, bias = _regression((h - mean) / scale, y, chosen)
-    return LinearProbe(mean, scale, weight, bias, chosen, temperature)
+    # the matrices are so small that threads would mostly wait for each other
+    with threadpool_limits(1):
+        return _fit_linear(h, y, g, choices, seed)
 
 
 def fit_neighbours(
@@ -267,6 +257,27 @@ def held_out_parts(
     ]
 
 
+def _fit_linear(
+    h: Array, y: NDArray[np.int64], g: NDArray[np.int64], choices: tuple[float, ...], seed: int
+) -> LinearProbe:
+    mean, scale = standardisation(h)
+    parts = held_out_parts(y, g, _PARTS, seed)
+    # without nights to hold out, a penalty of medium strength
+    best = (np.inf, choices[len(choices) // 2], 1.0)
+    if parts:
+        held = [_path(h[train], y[train], h[test], choices) for train, test in parts]
+        true = np.concatenate([y[test] for _, test in parts])
+        for number, choice in enumerate(choices):
+            logits = np.concatenate([found[number] for found in held])
+            known = np.isfinite(logits[np.arange(true.size), true])
+            temperature = fit_temperature(logits, true)
+            loss = negative_log_likelihood(softmax(logits[known], temperature), true[known])
+            best = min(best, (loss, choice, temperature))
+    _, chosen, temperature = best
+    weight, bias = _regression((h - mean) / scale, y, chosen)
+    return LinearProbe(mean, scale, weight, bias, chosen, temperature)
+
+
 def _path(train: Array, label: NDArray[np.int64], test: Array, choices: Any) -> list[Array]:
     """Return logits of ``test`` for each penalty, fitted to ``train``."""
     mean, scale = standardisation(train)
@@ -282,11 +293,9 @@ def _regression(h: Array, label: NDArray[np.int64], c: float) -> tuple[Array, Ar
     """Return weight (class, feature) and bias (class,) of standardised features."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     model = LogisticRegression(C=c, max_iter=_ITERATIONS, tol=_TOLERANCE)
-    # the matrices are so small that threads would mostly wait for each other
-    with threadpool_limits(1), warnings.catch_warnings():
+    with warnings.catch_warnings():
         # 300 steps leave the likelihood within rounding of its minimum, whatever the gradient
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(h, label)

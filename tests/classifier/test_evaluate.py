@@ -33,7 +33,7 @@ from classifier.training_plan import TrainingPlan
 NIGHTS, SIZE = 18, 6
 
 PLAN = EvaluationPlan(
-    methods=("simclr-linear", "simclr-knn", "simclr-finetune", "supervised"),
+    methods=("simclr-linear", "simclr-knn", "simclr-finetune"),
     runs=2,
     contrastive=TrainingPlan(architecture="resnet10", size=32, epochs=1, batch=36),
     head=HeadTraining(epochs=5, batch=64),
@@ -92,7 +92,7 @@ def test_every_method_predicts_every_picture_of_every_fold(oath, done):
     for _, run in grouped.groupby("run"):
         assert sorted(run.picture) == oath.picture.tolist()
     official = table[
-        (table.split == "official") & (table.run == 0) & (table.method == "supervised")
+        (table.split == "official") & (table.run == 0) & (table.method == "simclr-knn")
     ]
     assert official.groupby("fold").size().tolist() == [32] * 5
     assert (table.true == np.array(CLASSES)[oath.label[table.picture - 1]]).all()
@@ -161,7 +161,7 @@ def test_everything_is_written_and_says_that_it_is_simulated(done, tmp_path):
     content = json.loads((tmp_path / "evaluation.json").read_text())
     assert content["provenance"]["simulated"] == "true"
     assert content["provenance"]["plan"]["runs"] == 2
-    assert set(content["seconds"]) > {"pretraining", "supervised"}
+    assert set(content["seconds"]) > {"pretraining", "simclr-knn"}
     again, attrs = read_predictions(tmp_path / "predictions.parquet")
     assert len(again) == len(found.predictions)
     assert attrs["station_nights"] == NIGHTS
@@ -197,9 +197,26 @@ def test_ctrl_c_is_one_line_and_keeps_encoders(oath, tmp_path):
         if "supervised" in what:
             signal.raise_signal(signal.SIGINT)
 
+    plan = dataclasses.replace(PLAN, methods=("simclr-knn", "supervised"))
     with pytest.raises(TrainingStopped, match="encoders that were pretrained are kept"):
-        evaluate(oath, PLAN, tmp_path, device="cpu", report=report)
+        evaluate(oath, plan, tmp_path, device="cpu", report=report)
     assert (tmp_path / "encoder-run1.safetensors").exists()
+
+
+def test_networks_are_trained_for_each_fold(oath, tmp_path):
+    plan = dataclasses.replace(
+        PLAN, methods=("supervised", "simclr-unfrozen"), label_methods=(), runs=1,
+        splits=("station",), unfrozen=dataclasses.replace(PLAN.network, rate=1e-4), least_steps=4,
+    )  # fmt: skip
+    found = evaluate(oath, plan, tmp_path, device="cpu").predictions
+    assert found.groupby(["method", "fold"]).size().tolist() == [36] * 6
+    assert set(found.fold) == {"gill", "inuv", "fsmi"}
+    assert (found[["p_arc", "p_clear"]] > 0).all().all()
+    # an encoder in training does not leak from one fold into the next
+    whole = found[found.method == "simclr-unfrozen"]
+    alone = dataclasses.replace(plan, methods=("simclr-unfrozen",))
+    again = evaluate(oath, alone, tmp_path, device="cpu").predictions
+    pd.testing.assert_frame_equal(again, whole.reset_index(drop=True))
 
 
 def test_a_missing_class_is_one_line(oath, tmp_path):
