@@ -9,7 +9,7 @@ import numpy as np
 
 from auroral_stats.errors import DataError
 from classifier.evaluation_methods import METHODS, Prediction, Task
-from classifier.evaluation_plan import METHOD_NAMES
+from classifier.evaluation_names import METHOD_NAMES
 from classifier.evaluation_stages import Stages, method_cost
 from classifier.evaluation_tables import fold_scores
 from classifier.label_subsets import UNITS, label_subset
