@@ -30,6 +30,9 @@ __all__ = ["app", "main", "torch_versions"]
 #: What brings torch and torchvision.
 INSTALL_TORCH = "pip install 'auroral_stats[classifier]'"
 
+#: Packages that the core installation does without.
+OPTIONAL = frozenset({"torch", "torchvision", "sklearn", "safetensors", "PIL"})
+
 app = typer.Typer(
     name="auroral_classifier",
     help="Labels for all-sky camera frames, in the store that auroral_stats reads.",
@@ -106,4 +109,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 for success, 1 for failure, 2 for a mistake in the arguments.
     """
     given = sys.argv[1:] if arguments is None else arguments
-    return run(app, given, "auroral_classifier")
+    try:
+        return run(app, given, "auroral_classifier")
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in OPTIONAL:
+            raise
+        typer.echo(f"error: {package} is not installed; get it with: {INSTALL_TORCH}", err=True)
+        return 1

@@ -1,5 +1,6 @@
 """The command line of the classifier, and what importing the package may bring along."""
 
+import importlib
 import subprocess
 import sys
 from importlib import metadata
@@ -119,3 +120,22 @@ def test_the_command_line_uses_the_label_store_and_nothing_else_of_the_statistic
     ours = {name for name in loaded if name.split(".")[0] == "auroral_stats"}
     assert "auroral_stats.labels" in ours
     assert {name for name in ours if not name.startswith("auroral_stats.label_")} <= BENEATH_LABELS
+
+
+@pytest.mark.parametrize("missing", ["torch", "sklearn", "PIL"])
+def test_a_package_that_is_missing_is_one_message(monkeypatch, capsys, missing):
+    def command() -> None:
+        importlib.import_module(f"{missing}.of_course_not")
+
+    monkeypatch.setitem(sys.modules, missing, None)
+    monkeypatch.setattr(cli, "run", lambda *_: command())
+    assert cli.main(["oath"]) == 1
+    assert capsys.readouterr().err == (
+        f"error: {missing} is not installed; get it with: {cli.INSTALL_TORCH}\n"
+    )
+
+
+def test_a_module_of_our_own_that_is_missing_is_a_fault(monkeypatch):
+    monkeypatch.setattr(cli, "run", lambda *_: importlib.import_module("classifier.no_such_room"))
+    with pytest.raises(ModuleNotFoundError, match="no_such_room"):
+        cli.main(["oath"])
