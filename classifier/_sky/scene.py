@@ -43,6 +43,7 @@ _SCATTERED = 0.7
 #: Part of the light that lens and dome spread over tens of pixels.
 _VEIL = 0.07
 _CELL = 8
+_LAMPS_ON_CLOUD = 3000.0  # counts at most
 #: Most of the glow about other aurora, as a part of the brightest of it.
 _GLOW_ABOUT = 0.30
 
@@ -151,7 +152,9 @@ def light_of(scene: Scene, time: np.datetime64, heaven: Heaven, made: Compositio
 
     clouds = clouds_at(view, scene.key, seconds, made.cover, made.cloud_depth)
     if clouds is not None:
-        lamps = style.town * made.cloud_light * (0.5 + 0.4 * _lobes(view, style))
+        lamps = min(style.town * made.cloud_light, _LAMPS_ON_CLOUD) * (
+            0.5 + 0.4 * _lobes(view, style)
+        )
         below = lamps + 0.35 * style.airglow
         if moon_strength(heaven) > 0.0:
             below = below + 0.8 * share * moon_light(view, style, heaven, made.haze + 0.7)

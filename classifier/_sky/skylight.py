@@ -123,10 +123,10 @@ def airglow(view: View, style: Style, seconds: float) -> Array:
     reach = np.float32(slope * np.cos(towards)) * north + np.float32(slope * np.sin(towards)) * east
     uneven = np.float32(1.0) + np.tanh(reach)
     drift = rng.normal(0.0, 0.03, 2) * seconds  # km
-    mottle = texture(1.9, 12.0, 160.0, 1.0, style.key, "airglow")
+    mottle = texture(2.3, 12.0, 180.0, 1.0, style.key, "airglow")
     places = ((north - np.float32(drift[0])) / 5.0, (east - np.float32(drift[1])) / 5.0)
     mottled = sample(mottle, *places)
-    uneven += np.float32(min(rng.lognormal(-1.9, 0.5), 0.35)) * mottled
+    uneven += np.float32(min(rng.lognormal(-1.7, 0.5), 0.40)) * mottled
     for _ in range(int(rng.integers(0, 3))):
         angle, length = rng.uniform(0.0, 2.0 * np.pi), rng.uniform(25.0, 90.0)
         speed, depth = rng.uniform(0.02, 0.07), rng.uniform(0.02, 0.08)
@@ -224,11 +224,12 @@ def moon_light(
     rayleigh = 1.06 + np.cos(away) ** 2
     rng = stream(style.key, "aerosol")
     coarse, murk = rng.lognormal(0.0, 0.3), rng.lognormal(-0.5, 0.5)
+    about = min(rng.lognormal(2.0, 0.6), 20.0)
     aerosol = 9.0 * np.exp(-angle / np.float32(13.0 * coarse)) + 60.0 * np.exp(-angle / 3.2)
     thickness = 1.0 - np.exp(-np.float32(0.10 + haze) * mass)
     veil = 1.0 - np.exp(-np.float32(haze) * mass)
     # haze sends light forward and, where it is thick, all about
-    forward = 7.0 * np.exp(-angle / np.float32(24.0 * coarse)) + 4.0
+    forward = 7.0 * np.exp(-angle / np.float32(24.0 * coarse)) + np.float32(about)
     forward += 26.0 * np.exp(-angle / np.float32(7.0 * coarse))
     dimmed = np.exp(-0.8 * haze * (mass - 1.0))
     made = 5000.0 * thickness * rayleigh * 0.45 + np.float32(260.0 * murk) * aerosol * (

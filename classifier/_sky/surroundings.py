@@ -60,7 +60,7 @@ def surroundings_of(view: View, style: Style) -> Surroundings:
     place = np.nan_to_num(view.azimuth) * np.float32(_STEPS / 360.0)
     at = np.rint(place).astype(np.int32) % _STEPS
     elevation = np.nan_to_num(view.elevation, nan=-90.0)
-    soft = station.uniform(0.35, 0.8)  # deg
+    soft = station.uniform(0.45, 0.95)  # deg
     clear = 1.0 / (1.0 + np.exp(-np.clip((elevation - height[at]) / soft, -30, 30)))
     # the lens or its mount may end above the horizon
     lens = station.uniform(0.995, 1.03)
