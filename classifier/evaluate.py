@@ -5,7 +5,9 @@ copy in training, seconds away; what is right there may be memory. Folds of whol
 about nights that were never seen, and leaving out a station asks about another camera. Methods are
 trained alike on all of them, and stand side by side.
 
-A run trains everything anew. Each method finds its temperature from training pictures alone.
+A run trains everything anew. Each method finds its temperature from training pictures alone, on
+station-nights that it holds out of them. That is the temperature for new nights: on the official
+folds, whose test pictures are easier, probabilities tend to be too modest.
 Everything reported follows from the out-of-fold predictions, but for the need of labels, which has
 a table of its own.
 """

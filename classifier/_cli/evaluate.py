@@ -105,11 +105,12 @@ def _scores(summary: pd.DataFrame, calibration: pd.DataFrame, flag: str) -> Tabl
     from classifier.evaluation_names import METHOD_NAMES, SPLIT_NAMES
 
     table = Table(title=f"{flag}Methods and splits", title_justify="left", padding=(0, 1, 0, 0))
-    table.add_column("split")
-    table.add_column("method")
-    for name in ("accuracy %", "nights", "macro F1 %", "2 classes", "ECE", "perfect"):
-        table.add_column(name, justify="right")
+    table.add_column("method", no_wrap=True)
+    for name in ("accuracy %", "nights", "macro F1 %", "2 classes", "ECE", "ideal"):
+        table.add_column(name, justify="right", no_wrap=True)
     for split in SPLIT_NAMES:
+        if split in set(summary["split"]):
+            table.add_row(f"[bold]{SPLIT_NAMES[split]}[/bold]")
         for method in METHOD_NAMES:
             part = summary[(summary["split"] == split) & (summary["method"] == method)]
             if part.empty:
@@ -123,7 +124,6 @@ def _scores(summary: pd.DataFrame, calibration: pd.DataFrame, flag: str) -> Tabl
                 & (calibration["probabilities"] == "calibrated")
             ].iloc[0]
             table.add_row(
-                SPLIT_NAMES[split],
                 METHOD_NAMES[method],
                 _mean(accuracy),
                 f"{100 * accuracy['ci_low']:.0f}-{100 * accuracy['ci_high']:.0f}",
@@ -136,7 +136,7 @@ def _scores(summary: pd.DataFrame, calibration: pd.DataFrame, flag: str) -> Tabl
     runs, folds = int(summary["runs"].iloc[0]), int(summary["folds"].max())
     table.caption = (
         f"mean ± sd over up to {folds} folds of {runs} runs; nights: 95 % interval of the pooled "
-        "accuracy, by station-nights left out; perfect: the ECE that a perfectly calibrated "
+        "accuracy, by station-nights left out; ideal: the ECE that a perfectly calibrated "
         "classifier stays below in 97.5 % of samples like this"
     )
     table.caption_justify = "left"
