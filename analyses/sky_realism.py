@@ -11,13 +11,14 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.ticker import NullFormatter
 
 from auroral_stats.figure_files import save_figure
 from auroral_stats.labels import CLASSES
 from auroral_stats.whole_file import write_whole
 from classifier.camera_measures import background_level, photon_transfer, radial_profile
+from classifier.frame_selection import read_usable
 from classifier.frame_statistics import MEASURES, measure_frames
-from classifier.oriented_frames import read_oriented
 from classifier.preprocess import preprocess
 from classifier.sky import simulate_frames
 from classifier.sky_measures import sky_spectrum
@@ -33,7 +34,7 @@ NAMES = [
 def groups(paths, number):
     """Yield (name, simulated, frames), the real ones first."""
     for path in paths:
-        frames, _ = read_oriented(path)
+        frames, _ = read_usable(path)
         if frames.simulated or len(frames.images) < 2:
             raise SystemExit(f"{path}: two or more real frames were expected")
         yield f"{frames.site} {frames.time[0].astype('M8[m]')}", False, frames.images[:number]
@@ -62,6 +63,8 @@ def draw(found):
         picture = below.add_subplot(2, columns, k + 1, **about)
         picture.imshow(preprocess(frames[:1], size=217)[0, 0], cmap="gray", vmin=0, vmax=1)
     [ax.set(xlabel=x, ylabel=y) for ax, (x, y) in zip(axes, NAMES, strict=True)]
+    axes[0].xaxis.set_minor_formatter(NullFormatter())
+    axes[0].yaxis.set_minor_formatter(NullFormatter())
     above.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     figure.suptitle("Camera frames: real (solid) and SIMULATED (dashed)", fontsize=8)
     return figure

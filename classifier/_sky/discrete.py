@@ -140,7 +140,7 @@ def paint_discrete(key: str, seconds: float) -> Array:
         Counts overhead; rows along magnetic north, columns along magnetic east.
     """
     total = np.zeros((NORTH.size, EAST.size), dtype=np.float32)
-    for generation in generations_at(seconds, SPAN_SECONDS, key, "discrete", takeover=0.12):
+    for generation in generations_at(seconds, SPAN_SECONDS, key, "discrete", takeover=0.2):
         activity = _activity(key, generation.number)
         total += generation.share * _paint(activity, key, generation.age)
     return total

@@ -195,7 +195,7 @@ def _lobes(view: View, style: Style) -> Array:
 
 
 def _town_haze(view: View, style: Style, made: Composition) -> Array:
-    return town_glow(view, style) * np.float32(0.4 + 2.0 * made.haze)
+    return town_glow(view, style) * np.float32(0.5 + 2.0 * made.haze)
 
 
 def _add_lights(

@@ -149,7 +149,7 @@ def _far_aurora(view: View, style: Style) -> Array:
     rng = stream(style.key, "far aurora")
     # poleward of the station three times in four
     towards = rng.normal(0.0, 35.0) + 180.0 * (rng.random() < 0.25)
-    counts = min(rng.lognormal(5.85, 0.7), 1500.0) * (rng.random() < 0.85)
+    counts = min(rng.lognormal(6.1, 0.65), 1500.0) * (rng.random() < 0.85)
     breadth, height = rng.uniform(35.0, 90.0), rng.uniform(9.0, 26.0)
     away = (np.nan_to_num(view.azimuth)[::2, ::2] - towards + 180.0) % 360.0 - 180.0
     made = counts * np.exp(-0.5 * (away / breadth) ** 2) * np.exp(-_raised(view)[::2, ::2] / height)
@@ -239,8 +239,8 @@ def moon_light(
     if halo > 0.0:
         # sharp within, fading outwards
         beyond = angle - np.float32(21.8)
-        ring = np.exp(-((beyond / np.where(beyond < 0, np.float32(0.7), np.float32(3.0))) ** 2))
-        made += np.float32(2600.0 * halo) * ring * dimmed
+        ring = np.exp(-((beyond / np.where(beyond < 0, np.float32(1.1), np.float32(4.5))) ** 2))
+        made += np.float32(1700.0 * halo) * ring * dimmed
     row, column = view.pixel(heaven.moon_azimuth, max(heaven.moon_elevation, 0.0))
     made = strength * made
     if np.isfinite(row):
