@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from classifier.frame_selection import read_usable
 from classifier.frame_statistics import measure_frames
 from classifier.oath_images import read_images
 from classifier.optics import pixel_of, standard_fisheye
-from classifier.oriented_frames import read_oriented
 from classifier.recipes import OATH_DISC, RECIPES
 
 torch = pytest.importorskip("torch")
@@ -40,7 +40,7 @@ def raw(realdata):
     """The first frames of two real files, north up."""
     names = ("20140310_0600_gill_themis19_full.pgm.gz", "thg_l1_asf_gako_2011010617_v01.cdf")
     pytest.importorskip("cdflib")
-    return {name: read_oriented(realdata / "themis_asi" / name)[0].images[:20] for name in names}
+    return {name: read_usable(realdata / "themis_asi" / name)[0].images[:20] for name in names}
 
 
 def test_the_sky_of_the_published_pictures_is_our_disc(pictures):
