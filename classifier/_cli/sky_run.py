@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from auroral_stats.terminal import console
 
 if TYPE_CHECKING:
-    from classifier.oriented_frames import Skipped
+    from classifier.frame_selection import Skipped
 
 _SHOWN = 20
 
