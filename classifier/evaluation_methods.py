@@ -36,6 +36,7 @@ from classifier.stopping import TrainingStopped
 
 __all__ = ["METHODS", "Prediction", "Task"]
 
+
 class Prediction(NamedTuple):
     """Logits (k, class) of the test pictures, and the temperature that calibrates them."""
 

@@ -29,6 +29,8 @@ def keogram(
     Latitude is AACGM-v2 for light from the given height. Below 10 deg elevation nothing is drawn;
     times without frames stay empty.
     """
+    import numpy as np
+
     from auroral_stats.figure_files import check_figure_name, save_figure
     from auroral_stats.whole_file import check_target
     from classifier._cli.sky_run import say, say_skipped
@@ -50,9 +52,10 @@ def keogram(
     if made.simulated:
         say("SIMULATED DATA")
     gaps = int((made.frame_of < 0).sum())
+    first, last = np.datetime_as_string(made.time[[0, -1]], unit="ms")
     say(
         f"{made.slit.site}: {made.time.size} frames of {run.files} files,"
-        f" {made.time[0]} to {made.time[-1]} UTC, {gaps} gaps",
+        f" {first} to {last} UTC, {gaps} gaps",
         run.skymap_note,
     )
     say_skipped("not used", run.skipped)

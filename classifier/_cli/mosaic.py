@@ -34,6 +34,8 @@ def mosaic(
     of view overlap, the site that sees a place higher in the sky draws it. Each site is scaled by
     itself, from its 1st to its 99.5th percentile: brightness compares within a site, not between.
     """
+    import numpy as np
+
     from auroral_stats.figure_files import check_figure_name, save_figure
     from auroral_stats.whole_file import check_target
     from classifier._cli.sky_run import say, say_skipped
@@ -53,7 +55,7 @@ def mosaic(
     for layer in run.layers:
         low, high = layer.counts_range
         say(
-            f"{layer.skymap.site}: frame of {layer.time} UTC; black to white is {low:.0f} to"
+            f"{layer.skymap.site}: frame of {np.datetime_as_string(layer.time, unit='ms')} UTC; black to white is {low:.0f} to"
             f" {high:.0f} counts"
         )
     say(*run.skymap_notes)
