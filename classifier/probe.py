@@ -216,9 +216,12 @@ def fit_neighbours(
     parts = held_out_parts(y, g, _PARTS, seed)
     temperature = 1.0
     if parts:
-        logits = [_vote(h[train], y[train], k).logits(h[test]) for train, test in parts]
+        held = np.concatenate(
+            [_vote(h[train], y[train], k).logits(h[test]) for train, test in parts]
+        )
         true = np.concatenate([y[test] for _, test in parts])
-        temperature = fit_temperature(np.concatenate(logits), true)
+        if np.isfinite(held[np.arange(true.size), true]).any():
+            temperature = fit_temperature(held, true)
     found = _vote(h, y, k)
     return Neighbours(**{**vars(found), "temperature": temperature})
 
@@ -270,6 +273,9 @@ def _fit_linear(
         for number, choice in enumerate(choices):
             logits = np.concatenate([found[number] for found in held])
             known = np.isfinite(logits[np.arange(true.size), true])
+            if not known.any():
+                # each class on a night of its own: none was held out that was trained as well
+                break
             temperature = fit_temperature(logits, true)
             loss = negative_log_likelihood(softmax(logits[known], temperature), true[known])
             best = min(best, (loss, choice, temperature))

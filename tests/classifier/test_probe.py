@@ -111,6 +111,14 @@ def test_a_class_without_training_pictures_has_probability_zero(fit):
 
 
 @pytest.mark.parametrize("fit", WAYS)
+def test_nights_with_a_class_of_their_own_give_no_temperature(fit):
+    h, label, _ = gaussians(120, 0, distance=4.0)
+    probe = fit(h, label, label)
+    assert probe.temperature == 1
+    assert (probe.logits(h).argmax(1) == label).mean() > 0.9
+
+
+@pytest.mark.parametrize("fit", WAYS)
 def test_two_classes_are_told_apart(fit):
     h, label, group = gaussians(600, 0, distance=4.0)
     kept = np.isin(label, (2, 5))
