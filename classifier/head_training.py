@@ -19,7 +19,7 @@ from auroral_stats.errors import DataError, UsageError
 from auroral_stats.labels import CLASSES
 from classifier.calibrate import fit_temperature
 from classifier.model import ClassifierHead, seeded
-from classifier.probe import check_training_set, held_out_parts, standardisation
+from classifier.training_sets import check_training_set, held_out_parts, standardisation
 
 __all__ = ["FittedHead", "HeadTraining", "fit_head"]
 

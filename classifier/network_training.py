@@ -27,9 +27,9 @@ from classifier.calibrate import fit_temperature
 from classifier.contrastive_step import near
 from classifier.model import find_device
 from classifier.optimisers import trained_by
-from classifier.probe import held_out_parts
 from classifier.representations import representations
 from classifier.stopping import stop_asked_for
+from classifier.training_sets import held_out_parts
 from classifier.views import Augmentations, draw_views, make_views
 
 __all__ = ["FittedNetwork", "NetworkStatus", "NetworkTraining", "fit_network", "nights_apart"]

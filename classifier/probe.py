@@ -19,20 +19,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from auroral_stats.errors import DataError, UsageError
+from auroral_stats.errors import UsageError
 from auroral_stats.labels import CLASSES
 from classifier.calibrate import fit_temperature, negative_log_likelihood, softmax
+from classifier.training_sets import check_training_set, held_out_parts, standardisation
 
 __all__ = [
     "PENALTIES",
     "LinearProbe",
     "Neighbours",
     "Probe",
-    "check_training_set",
     "fit_linear",
     "fit_neighbours",
-    "held_out_parts",
-    "standardisation",
 ]
 
 Array = NDArray[np.float64]
@@ -43,7 +41,6 @@ PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 _PARTS = 3
 _ITERATIONS = 300
 _TOLERANCE = 1e-3
-_CONSTANT = 1e-6  # features that vary less are left as they are
 _SLAB = 512  # test pictures whose similarities are held at once
 
 
@@ -226,40 +223,6 @@ def fit_neighbours(
     return Neighbours(**{**vars(found), "temperature": temperature})
 
 
-def held_out_parts(
-    label: ArrayLike, group: ArrayLike, parts: int, seed: int
-) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Deal station-nights into parts, each held out once, with the classes as even as can be.
-
-    Parameters
-    ----------
-    label, group : array_like of int, (n,)
-    parts : int
-    seed : int
-
-    Returns
-    -------
-    list of (train, test)
-        Indices of pictures. A part is left out if what remains has a single class; the list is
-        empty with fewer station-nights than parts.
-    """
-    from sklearn.model_selection import StratifiedGroupKFold
-
-    y, g = np.asarray(label).astype(np.int64), np.asarray(group)
-    if np.unique(g).size < parts or np.bincount(y).max() < parts:
-        return []
-    splitter = StratifiedGroupKFold(parts, shuffle=True, random_state=seed)
-    with warnings.catch_warnings():
-        # a class with fewer pictures than parts is said by the caller, if at all
-        warnings.simplefilter("ignore", UserWarning)
-        dealt = list(splitter.split(y, y, g))
-    return [
-        (train.astype(np.int64), test.astype(np.int64))
-        for train, test in dealt
-        if test.size and np.unique(y[train]).size > 1
-    ]
-
-
 def _fit_linear(
     h: Array, y: NDArray[np.int64], g: NDArray[np.int64], choices: tuple[float, ...], seed: int
 ) -> LinearProbe:
@@ -326,34 +289,3 @@ def _vote(h: Array, label: NDArray[np.int64], k: int) -> Neighbours:
 def _unit(h: Array) -> NDArray[np.float32]:
     length = np.linalg.norm(h, axis=1, keepdims=True)
     return (h / np.maximum(length, 1e-12)).astype(np.float32)
-
-
-def standardisation(h: Array) -> tuple[Array, Array]:
-    """Return mean and standard deviation of each feature, 1 for those that do not vary."""
-    deviation = h.std(0)
-    return h.mean(0), np.where(deviation > _CONSTANT, deviation, 1.0)
-
-
-def check_training_set(
-    features: ArrayLike, label: ArrayLike, group: ArrayLike
-) -> tuple[Array, NDArray[np.int64], NDArray[np.int64]]:
-    """Return features, labels and station-nights as arrays, or refuse what cannot be learnt from."""
-    h = np.asarray(features, dtype=np.float64)
-    y, g = np.asarray(label).astype(np.int64), np.asarray(group).astype(np.int64)
-    if h.ndim != 2 or not len(h) == y.size == g.size:
-        raise DataError(
-            f"features have the shape {h.shape}, with {y.size} labels and {g.size} station-nights; "
-            "expected one row, one label and one station-night a picture."
-        )
-    if not np.isfinite(h).all():
-        raise DataError("features hold NaN or infinity; the encoder behind them went wrong.")
-    if y.size and not (y.min() >= 0 and y.max() < len(CLASSES)):
-        raise DataError(f"label holds {y.min()} to {y.max()}; expected 0 to {len(CLASSES) - 1}.")
-    there = np.unique(y)
-    if there.size < 2:
-        names = ", ".join(CLASSES[code] for code in there) or "none"
-        raise DataError(
-            f"the training pictures have a single class ({names}); a classifier needs two or more. "
-            "Take larger folds, or more labelled station-nights."
-        )
-    return h, y, g

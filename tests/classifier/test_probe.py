@@ -8,7 +8,8 @@ pytest.importorskip("sklearn")
 from auroral_stats.errors import DataError, UsageError
 from classifier.calibrate import softmax
 from classifier.calibration_error import measure, perfect_band
-from classifier.probe import fit_linear, fit_neighbours, held_out_parts
+from classifier.probe import fit_linear, fit_neighbours
+from classifier.training_sets import held_out_parts
 
 WAYS = [fit_linear, fit_neighbours]
 
@@ -115,7 +116,7 @@ def test_nights_with_a_class_of_their_own_give_no_temperature(fit):
     h, label, _ = gaussians(120, 0, distance=4.0)
     probe = fit(h, label, label)
     assert probe.temperature == 1
-    assert (probe.logits(h).argmax(1) == label).mean() > 0.9
+    assert (probe.logits(h).argmax(1) == label).mean() > 0.8
 
 
 @pytest.mark.parametrize("fit", WAYS)
