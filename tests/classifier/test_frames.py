@@ -222,8 +222,8 @@ def test_a_file_that_may_not_be_read_is_one_error(tmp_path: Path) -> None:
     [
         (b"", "the file is empty"),
         (b"<html>404</html>", "holds no PGM records and is no CDF"),
-        (gzip.compress(b""), "holds no PGM records"),
-        (gzip.compress(b"<html>404</html>"), "holds no PGM records"),
+        (gzip.compress(b"", mtime=0), "holds no PGM records"),
+        (gzip.compress(b"<html>404</html>", mtime=0), "holds no PGM records"),
         (b"P5", "header is damaged"),
         (b"\x1f\x8b", "gzip header is damaged"),
         (b"\xcd\xf3\x00\x01", "CDF is cut short"),
