@@ -23,10 +23,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from auroral_stats._version import __version__
 from auroral_stats.errors import DataError
 from auroral_stats.labels import CLASSES
 from auroral_stats.provenance import simulated_attr
+from classifier import __version__
 from classifier.evaluation_encoders import (
     Represented,
     plan_for_encoder,

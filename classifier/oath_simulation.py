@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from auroral_stats._version import __version__
 from auroral_stats.errors import ArchiveError, UsageError
 from auroral_stats.labels import CLASSES
 from auroral_stats.staging import staging_folder
+from classifier import __version__
 from classifier.oath import IMAGE_FOLDER, PUBLISHED_COUNTS, Oath, marker_of, open_oath
 from classifier.oath_images import write_image
 from classifier.oath_plan import OathPlan, plan_oath

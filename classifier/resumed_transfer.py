@@ -118,7 +118,7 @@ def _fetch(
     """Append to ``sink`` until the file is whole."""
     import requests
 
-    from auroral_stats._version import __version__
+    from classifier import __version__
 
     failures, furthest = 0, sink.tell()
     with requests.Session() as session:
