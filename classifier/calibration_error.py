@@ -214,19 +214,28 @@ def shared_chance(probability: ArrayLike, label: ArrayLike, group: ArrayLike) ->
 
     Notes
     -----
-    Two pictures that are decided by one random number u (right if u < confidence) have the
-    covariance :math:`\min(c_i, c_j) - c_i c_j`. The residuals :math:`r_i` = right - confidence give
+    Two pictures that are decided by one random number u (right if u < c) have the covariance
+    :math:`\min(c_i, c_j) - c_i c_j`. With the residuals :math:`r_i` = right - c,
 
     .. math::
 
         \rho = \frac{\sum_g \sum_{i \ne j} r_i r_j}{\sum_g \sum_{i \ne j} \min(c_i, c_j) - c_i c_j}.
+
+    c is not the confidence but the share right among pictures of like confidence (15 bins of equal
+    numbers): an error that all nights share is bad calibration and must not widen the band that
+    calibration is held against.
     """
     p = check_probabilities(probability)
+    right = (p.argmax(1) == np.asarray(label)).astype(np.float64)
     confidence = p.max(1, initial=0)
-    residual = (p.argmax(1) == np.asarray(label)) - confidence
+    which = _bin_of(confidence, bin_edges(confidence, BINS, "adaptive"))
+    pictures = np.bincount(which, minlength=BINS)
+    share = np.bincount(which, right, minlength=BINS) / np.maximum(pictures, 1)
+    fitted = share[which]
+    residual = right - fitted
     seen = expected = 0.0
     for rows in _members(group):
-        c = np.sort(confidence[rows])
+        c = np.sort(fitted[rows])
         # the sum of min(c_i, c_j) over ordered pairs, from the sorted values
         smaller = 2 * (c * np.arange(c.size - 1, -1, -1)).sum()
         expected += smaller - (c.sum() ** 2 - (c**2).sum())

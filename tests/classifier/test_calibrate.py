@@ -162,15 +162,27 @@ def test_the_chance_that_pictures_go_together_is_recovered():
 
 def test_the_chance_is_that_of_all_pairs():
     rng = np.random.default_rng(9)
-    p, label, night = clustered(rng, 5, 7, 0.5)
-    c, right = p.max(1), p.argmax(1) == label
+    p, label, night = clustered(rng, 5, 30, 0.5)
+    right = (p.argmax(1) == label).astype(float)
+    c = np.empty(150)
+    for rows in np.array_split(np.argsort(p.max(1)), 15):
+        c[rows] = right[rows].mean()
     seen = expected = 0.0
-    for i in range(35):
-        for j in range(35):
+    for i in range(150):
+        for j in range(150):
             if i != j and night[i] == night[j]:
                 seen += (right[i] - c[i]) * (right[j] - c[j])
                 expected += min(c[i], c[j]) - c[i] * c[j]
     assert shared_chance(p, label, night) == pytest.approx(np.clip(seen / expected, 0, 1))
+
+
+def test_bad_calibration_is_no_sign_of_clusters():
+    rng = np.random.default_rng(10)
+    z = rng.normal(size=(3000, 6))
+    label = drawn(softmax(z), rng)
+    night = np.repeat(np.arange(60), 50)
+    overconfident = softmax(z, 0.3)
+    assert shared_chance(overconfident, label, night) < 0.01
 
 
 def test_the_clustered_band_holds_clustered_samples_that_the_plain_one_rejects():
