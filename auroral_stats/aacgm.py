@@ -59,9 +59,12 @@ def aacgm_span() -> tuple[np.datetime64, np.datetime64]:
 
 
 def aacgm_coordinates(
-    utc: NDArray[np.datetime64], latitude: NDArray[np.float64], longitude: NDArray[np.float64]
+    utc: NDArray[np.datetime64],
+    latitude: NDArray[np.float64],
+    longitude: NDArray[np.float64],
+    height_km: float = AACGM_HEIGHT_KM,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """AACGM-v2 latitude and longitude at 110 km, for the middle of the month of each time.
+    """AACGM-v2 latitude and longitude at a height, for the middle of the month of each time.
 
     Within half a month they drift by less than 0.01 deg.
 
@@ -71,6 +74,8 @@ def aacgm_coordinates(
         Times inside :func:`aacgm_span`.
     latitude, longitude : numpy.ndarray, (site,)
         Geodetic latitude and longitude east, deg.
+    height_km : float
+        Of the places; 110 km by default.
 
     Returns
     -------
@@ -92,7 +97,7 @@ def aacgm_coordinates(
         middle = (month.astype("datetime64[D]") + 14).item()
         with _ONE_AT_A_TIME:
             mlat[k], mlon[k], _ = aacgmv2.convert_latlon_arr(
-                latitude, longitude, AACGM_HEIGHT_KM, middle, method_code="G2A"
+                latitude, longitude, height_km, middle, method_code="G2A"
             )
     mlon = np.mod(mlon + 180.0, 360.0) - 180.0
     return mlat[which], mlon[which]

@@ -50,13 +50,15 @@ def draw_graticule(ax: Axes, centre: MapCentre, size: float) -> None:
         _line(ax, *to_plane(centre, lat_line, lon), _east(lon), size, upright=True)
 
 
-def draw_magnetic_latitudes(ax: Axes, centre: MapCentre, time: np.datetime64, size: float) -> None:
-    """Draw contours of AACGM-v2 latitude."""
+def draw_magnetic_latitudes(
+    ax: Axes, centre: MapCentre, time: np.datetime64, height_km: float, size: float
+) -> None:
+    """Draw contours of AACGM-v2 latitude at a height."""
     (west, east), (south, north) = ax.get_xlim(), ax.get_ylim()
     x, y = np.meshgrid(
         np.linspace(west, east, _CONTOUR_POINTS), np.linspace(south, north, _CONTOUR_POINTS)
     )
-    mlat, _ = magnetic_places(*from_plane(centre, x, y), time)
+    mlat, _ = magnetic_places(*from_plane(centre, x, y), time, height_km=height_km)
     step = 2.0 if np.nanmax(mlat) - np.nanmin(mlat) < 16.0 else 5.0
     levels = np.arange(np.ceil(np.nanmin(mlat) / step) * step, np.nanmax(mlat), step)
     if not levels.size:

@@ -19,6 +19,7 @@ import re
 import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from auroral_stats.errors import ArchiveError, UsageError
 from auroral_stats.sites import check_sites
 from classifier.frame_names import SITE, frame_name
 
-__all__ = ["FrameFile", "find_frames"]
+__all__ = ["FrameFile", "find_frames", "instant"]
 
 _YEAR = re.compile(r"(?:19|20)[0-9]{2}")
 _MONTH = re.compile(r"0[1-9]|1[0-2]")
@@ -36,6 +37,7 @@ _DAY = re.compile(r"0[1-9]|[12][0-9]|3[01]")
 _HOUR = re.compile(r"ut([01][0-9]|2[0-3])")
 _CAMERA = re.compile(rf"({SITE})_[a-z]+-?[0-9]+[a-z]?")
 _SITE = re.compile(SITE)
+_OFFSET = re.compile(r"T.*(?:Z|[+-][0-9]{2}:?[0-9]{2})$")
 
 _EARLIEST, _LATEST = np.datetime64("0001-01-01", "m"), np.datetime64("9999-01-01", "m")
 
@@ -101,7 +103,8 @@ def find_frames(
     -------
     iterator of FrameFile
         Of a minute that is there as ``.pgm.gz``, ``.pgm.bz2`` and ``.pgm``, the first of these; of
-        an hour in several versions, the latest. An hourly file and minute files of the same hour
+        an hour in several versions, the latest; of several copies of one kind, the largest. A file
+        of zero bytes, as a full disk leaves, is taken only if there is no other. An hourly file and minute files of the same hour
         are different sources, and all are found. Hidden files, and those whose names are not those
         of an archive (such as unfinished downloads), are passed over. A file in a folder of another
         date comes at the time of that folder.
@@ -124,8 +127,8 @@ def find_frames(
     """
     wanted = _Wanted(
         None if sites is None else frozenset(check_sites(sites)),
-        _EARLIEST if start is None else _instant("start", start),
-        _LATEST if end is None else _instant("end", end),
+        _EARLIEST if start is None else instant("start", start),
+        _LATEST if end is None else instant("end", end),
     )
     if wanted.start >= wanted.end:
         raise UsageError(f"end ({end}) must be after start ({start}).")
@@ -142,8 +145,35 @@ def find_frames(
     return iter(_single(path, wanted))
 
 
-def _instant(argument: str, value: Any) -> np.datetime64:
+def instant(argument: str, value: Any) -> np.datetime64:
+    """Return a time as datetime64[us].
+
+    Parameters
+    ----------
+    argument : str
+        What to call it in a message.
+    value : datetime64, datetime or str
+        UTC; text or a datetime with an offset, or with Z, is converted.
+
+    Returns
+    -------
+    numpy.datetime64
+
+    Raises
+    ------
+    UsageError
+        If it is no time.
+
+    Examples
+    --------
+    >>> str(instant("start", "2014-03-10T06:00Z"))
+    '2014-03-10T06:00:00.000000'
+    """
     try:
+        if isinstance(value, str) and _OFFSET.search(value):
+            value = datetime.fromisoformat(value)
+        if isinstance(value, datetime) and value.tzinfo is not None:
+            value = value.astimezone(UTC).replace(tzinfo=None)
         time = np.datetime64(value, "us")
     except (ValueError, TypeError) as error:
         raise UsageError(
@@ -191,7 +221,20 @@ def _walk(top: _Folder, wanted: _Wanted) -> Iterator[FrameFile]:
                 heapq.heappush(heap, entry)
         elif (time, site, source) != last:
             last = (time, site, source)
-            yield item
+            copies = [item]
+            while heap and heap[0][:4] == (time, 1, site, source):
+                copies.append(heapq.heappop(heap)[-1])
+            yield item if len(copies) == 1 else min(copies, key=_preference)
+
+
+def _preference(file: FrameFile) -> tuple[bool, int, int, str]:
+    """Return what orders copies of one minute or hour, the best first."""
+    name = frame_name(file.path.name)
+    try:
+        size = file.path.stat().st_size
+    except OSError:  # removed meanwhile
+        size = 0
+    return size == 0, name.rank if name else 0, -size, str(file.path)
 
 
 def _entries(folder: _Folder, wanted: _Wanted) -> Iterator[tuple[Any, ...]]:

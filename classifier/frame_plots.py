@@ -138,7 +138,7 @@ def plot_mosaic(
     ]
     width, height = _set_bounds(ax, np.concatenate(rims))
     draw_graticule(ax, centre, _SMALL)
-    draw_magnetic_latitudes(ax, centre, run.time, _SMALL)
+    draw_magnetic_latitudes(ax, centre, run.time, layers[0].skymap.height_km, _SMALL)
     draw_sites(ax, centre, [layer.skymap for layer in layers], _SMALL)
     if own:
         scale = min((_WIDTH - _MAP_SIDES) / width, _MAP_HEIGHT / height)
@@ -227,6 +227,8 @@ def _keogram_title(keogram: Keogram, note: str) -> str:
         words.append("pale blue: no frames")
     if not slit.idealised:
         words.append(slit.source)
+        if keogram.time[0] < slit.valid_from:
+            words.append("valid from later than these frames")
     return "\n".join(_marked(first, words, keogram.simulated, slit.idealised, note))
 
 
@@ -241,7 +243,9 @@ def _mosaic_title(run: MosaicRun, note: str) -> str:
         f"exposures start within {within:.1f} s",
     ]
     idealised = [layer.skymap.site for layer in run.layers if layer.skymap.idealised]
-    return "\n".join(_marked(first, words, run.simulated, bool(idealised), note))
+    title = _marked(first, words, run.simulated, bool(idealised), note)
+    skymaps = [layer.skymap.source for layer in run.layers if not layer.skymap.idealised]
+    return "\n".join(title + [", ".join(skymaps)] * bool(skymaps))
 
 
 def _marked(first: str, words: list[str], simulated: bool, idealised: bool, note: str) -> list[str]:

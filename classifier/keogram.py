@@ -2,8 +2,8 @@
 
 The slit runs where the AACGM-v2 longitude is that of the zenith, in steps of about one pixel. Each
 of its points takes the median of a few pixels across it, so that hot pixels and faint stars do not
-draw lines (a star of first magnitude still does). Each row of a keogram therefore keeps the resolution of the camera: 0.01 deg of
-latitude at the zenith, 0.15 deg near the horizon.
+draw lines (a star of first magnitude still does). Each row of a keogram therefore keeps the
+resolution of the camera: 0.01 deg of latitude at the zenith, 0.15 deg near the horizon.
 """
 
 from __future__ import annotations
@@ -48,6 +48,8 @@ class MeridianSlit:
         Whether the optics were assumed.
     source : str
         Name of the skymap, or what was assumed.
+    valid_from : numpy.datetime64
+        Of the skymap; NaT where it has no date.
     """
 
     site: str
@@ -62,6 +64,7 @@ class MeridianSlit:
     shape: tuple[int, int]
     idealised: bool
     source: str
+    valid_from: np.datetime64 = np.datetime64("NaT", "D")  # noqa: RUF009
 
 
 @dataclass(frozen=True)
@@ -136,7 +139,10 @@ def meridian_slit(skymap: Skymap, time: np.datetime64, *, width: int = 5) -> Mer
     if width < 1 or width % 2 == 0:
         raise UsageError(f"width: {width} pixels came; an odd number from 1 was expected.")
     zenith_mlat, zenith_mlon = (
-        float(part) for part in magnetic_places(skymap.site_latitude, skymap.site_longitude, time)
+        float(part)
+        for part in magnetic_places(
+            skymap.site_latitude, skymap.site_longitude, time, height_km=skymap.height_km
+        )
     )
     mlat, mlon = magnetic_skymap(skymap, time)
     if not np.isfinite(zenith_mlat):
@@ -300,4 +306,5 @@ def _slit_on_path(
         shape=(shape[0], shape[1]),
         idealised=skymap.idealised,
         source=skymap.source,
+        valid_from=skymap.valid_from,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,11 @@ import numpy as np
 
 from auroral_stats.errors import DataError, UsageError
 from auroral_stats.whole_file import write_whole
+from classifier.frame_files import instant
 from classifier.frame_selection import Skipped, files_in, read_usable
 from classifier.keogram import Keogram, MeridianSlit, join_slices, meridian_slit, slit_counts
 from classifier.skymap import choose_skymap
+from classifier.skymap_files import find_skymap
 
 __all__ = ["KeogramRun", "keogram_of_files", "write_keogram_csv"]
 
@@ -83,7 +85,7 @@ def keogram_of_files(
     (1200, 227)
     """
     slit: MeridianSlit | None = None
-    note, count = "", 0
+    note, count, outside = "", 0, 0
     first, last = _bound("start", start), _bound("end", end)
     times, slices = [], []
     skipped: list[Skipped] = []
@@ -97,6 +99,7 @@ def keogram_of_files(
             wanted &= frames.time >= first
         if last is not None:
             wanted &= frames.time < last
+        outside += int((~wanted).sum())
         if not wanted.any():
             continue
         code = frames.site or file.site
@@ -113,11 +116,18 @@ def keogram_of_files(
                 f"a keogram shows one site; there are frames of {slit.site} and of {code}. Name"
                 " one with --site."
             )
+        if skymap is not None and Path(skymap).is_dir():
+            valid = find_skymap(skymap, code, frames.time[wanted][-1]).name
+            if valid != slit.source:
+                raise UsageError(
+                    f"{file.path.name}: {valid} is the skymap of its time, {slit.source} that of"
+                    " the files before; draw the times apart with --start and --end, or name one"
+                    " file with --skymap."
+                )
         times.append(frames.time[wanted])
         slices.append(slit_counts(frames.images[wanted], slit))
     if slit is None:
-        why = f" ({skipped[0].what}: {skipped[0].reason})" if skipped else ""
-        raise DataError(f"there is no sound frame in the {count} camera files found{why}.")
+        raise DataError(_nothing(count, outside, skipped))
     keogram = join_slices(slit, times, slices, simulated=True in kinds)
     return KeogramRun(keogram, note, count, tuple(skipped))
 
@@ -154,6 +164,8 @@ def write_keogram_csv(keogram: Keogram, path: str | Path) -> Path:
             "mlat_deg": np.tile(slit.mlat.round(4), frames),
             "elevation_deg": np.tile(slit.elevation.round(2), frames),
             "counts": keogram.counts.ravel(),
+            "height_km": slit.height_km,
+            "skymap": slit.source,
             "idealised_optics": slit.idealised,
             "simulated": keogram.simulated,
         }
@@ -161,10 +173,21 @@ def write_keogram_csv(keogram: Keogram, path: str | Path) -> Path:
     return write_whole(path, lambda file: table.to_csv(file, index=False, lineterminator="\n"))
 
 
+def _nothing(count: int, outside: int, skipped: Sequence[Skipped]) -> str:
+    """Return why there is nothing to draw."""
+    if not count:
+        return (
+            "there are no camera files (such as 20140310_0600_gill_themis19_full.pgm.gz) in what was"
+            " given, of the site and time asked for; check the paths, --site, --start and --end."
+        )
+    if outside:
+        return (
+            f"none of the {outside} sound frames of {count} files lies between --start and --end;"
+            " widen them."
+        )
+    why = f" ({skipped[0].what}: {skipped[0].reason})" if skipped else ""
+    return f"there is no sound frame in the {count} camera files found{why}."
+
+
 def _bound(name: str, value: Any) -> np.datetime64 | None:
-    if value is None:
-        return None
-    try:
-        return np.datetime64(value, "us")
-    except (TypeError, ValueError):
-        raise UsageError(f"{name}: {value!r} is no time such as 2014-03-10T06:00.") from None
+    return None if value is None else instant(name, value)

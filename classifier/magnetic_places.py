@@ -16,7 +16,7 @@ _Array = NDArray[np.float64]
 
 
 def magnetic_skymap(skymap: Skymap, time: np.datetime64) -> tuple[_Array, _Array]:
-    """AACGM-v2 coordinates of the centres of the pixels.
+    """AACGM-v2 coordinates of the centres of the pixels, at the height of the skymap.
 
     Parameters
     ----------
@@ -41,11 +41,11 @@ def magnetic_skymap(skymap: Skymap, time: np.datetime64) -> tuple[_Array, _Array
     >>> round(float(mlat[127, 127]), 1)
     65.7
     """
-    return magnetic_places(skymap.latitude, skymap.longitude, time)
+    return magnetic_places(skymap.latitude, skymap.longitude, time, height_km=skymap.height_km)
 
 
 def magnetic_places(
-    latitude: ArrayLike, longitude: ArrayLike, time: np.datetime64
+    latitude: ArrayLike, longitude: ArrayLike, time: np.datetime64, *, height_km: float = 110.0
 ) -> tuple[_Array, _Array]:
     """AACGM-v2 coordinates of places at one time; 65,000 of them take about 0.1 s.
 
@@ -55,12 +55,13 @@ def magnetic_places(
         Geodetic, deg, in any shape.
     time : numpy.datetime64
         UTC; coordinates are those of the month.
+    height_km : float
+        Of the places.
 
     Returns
     -------
     mlat, mlon : numpy.ndarray of float64
-        deg, ``mlon`` in [-180, 180), for a height of 110 km (at other heights latitude differs by
-        some 0.15 deg for 50 km). NaN where a place is, and where AACGM is not defined, near the
+        deg, ``mlon`` in [-180, 180). NaN where a place is, and where AACGM is not defined, near the
         magnetic equator.
 
     Raises
@@ -86,6 +87,6 @@ def magnetic_places(
     known = np.isfinite(lat) & np.isfinite(lon)
     if known.any():
         mlat[known], mlon[known] = (
-            part[0] for part in aacgm_coordinates(when, lat[known], lon[known])
+            part[0] for part in aacgm_coordinates(when, lat[known], lon[known], height_km)
         )
     return mlat, mlon

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from auroral_stats.errors import DataError, UsageError
+from classifier.frame_files import instant
 from classifier.frame_selection import Skipped, files_in, read_usable
 from classifier.frames import FrameFile
 from classifier.mosaic import MosaicLayer, mosaic_layers, nearest_frame
@@ -105,14 +106,9 @@ def mosaic_of_files(
     >>> [layer.skymap.site for layer in run.layers]  # doctest: +SKIP
     ['gill', 'rank']
     """
-    try:
-        wanted = np.datetime64(time, "us")
-    except (TypeError, ValueError):
-        raise UsageError(f"time: {time!r} is no time such as 2014-03-10T06:02.") from None
-    if np.isnat(wanted) or not 0.0 <= tolerance_s <= 600.0:
-        raise UsageError(
-            f"time {wanted}, tolerance {tolerance_s:g} s: a time and 0 to 600 s, please."
-        )
+    wanted = instant("time", time)
+    if not 0.0 <= tolerance_s <= 600.0:
+        raise UsageError(f"tolerance: {tolerance_s:g} s came; expected 0 to 600 s.")
     tolerance = np.timedelta64(round(tolerance_s * 1e6), "us")
 
     nearest: dict[str, _Nearest] = {}

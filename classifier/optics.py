@@ -15,7 +15,7 @@ Gakona of 5 March 2011 it leaves no residual (0.00003 pixel over 47,000 pixels a
 arrays were made by this formula, with coefficients that the file carries as well.
 
 **How frames are stored.** In the PGM files of stream 0, row 0 is (magnetic) north and column 0 is
-east, as one sees the sky lying on the back with the head to the south; the arrays of the ``.sav``
+east, as one sees the sky lying on the back with the head to the north; the arrays of the ``.sav``
 skymaps, as ``scipy.io.readsav`` returns them, are stored the same way. The ASF CDF files are turned
 by 180 degrees against both (row 0 south, column 0 west); :func:`classifier.frames.read_frames` turns
 them back. This was found from the sky itself:

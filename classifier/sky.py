@@ -105,7 +105,7 @@ class SimulatedFrames:
 def night_of(time: ArrayLike) -> NDArray[np.str_]:
     """Return the night of each time: the date on which it begins, at 19 UT.
 
-    No site is dark at that hour, so that a night is never cut.
+    No site has the Sun below -10 deg at that hour, so that no dark night is cut.
 
     Parameters
     ----------

@@ -264,14 +264,16 @@ def choose_skymap(
     Examples
     --------
     >>> choose_skymap(None, "gill", np.datetime64("2014-03-10"))[1]
-    'gill: idealised optics; no skymap was given, so places may be off by some 100 km'
+    'gill: idealised optics; no skymap was given, so places may be off by 100 km at 25 deg elevation, 200 km at 10'
     """
     if where is None:
         sky = ideal_skymap(site, height_km=height_km, min_elevation=min_elevation)
         return sky, (
-            f"{sky.site}: idealised optics; no skymap was given, so places may be off by some"
-            " 100 km"
+            f"{sky.site}: idealised optics; no skymap was given, so places may be off by 100 km at"
+            " 25 deg elevation, 200 km at 10"
         )
+    if not Path(where).exists():
+        raise UsageError(f"{where}: there is no such skymap file or folder; check --skymap.")
     path = find_skymap(where, site, time) if Path(where).is_dir() else Path(where)
     sky = read_skymap(path, height_km=height_km, min_elevation=min_elevation)
     if sky.site != site.lower():

@@ -133,7 +133,8 @@ def find_skymap(where: str | Path | Iterable[str | Path], site: str, time: np.da
         raise UsageError(
             f"skymap of {site} for {day}: none found"
             + (f" among {known}. Name one of these files to use it all the same," if known else ";")
-            + " give the folder that holds it, or leave the skymap out for idealised optics."
+            + " give the folder that holds it, leave the site out with --sites, or leave the skymap"
+            " out for idealised optics."
         )
     return valid[-1].path
 

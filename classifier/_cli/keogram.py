@@ -31,6 +31,7 @@ def keogram(
     """
     import numpy as np
 
+    from auroral_stats.errors import UsageError
     from auroral_stats.figure_files import check_figure_name, save_figure
     from auroral_stats.whole_file import check_target
     from classifier._cli.sky_run import say, say_skipped
@@ -38,6 +39,8 @@ def keogram(
     from classifier.keogram_files import keogram_of_files, write_keogram_csv
 
     check_figure_name(out, "--out")
+    if csv is not None and csv.resolve() == out.resolve():
+        raise UsageError(f"--csv {csv}: --out has the same name; give each its own.")
     for target in (out, csv):
         if target is not None:
             check_target(target)

@@ -2,7 +2,7 @@
 
 A catalogue is not bundled. The bright stars below are real (J2000, rounded to what a camera of
 0.7 deg a pixel can tell); fainter ones are drawn once, with the numbers of the real sky,
-``log10 N(<m) = 0.75 + 0.50 m``, and denser towards the Milky Way. They turn with sidereal time.
+``log10 N(<m) = 0.75 + 0.50 m``. They turn with sidereal time.
 The Milky Way is a band that cameras see on dark nights, and may be taken for aurora; so is the cone of
 zodiacal light that stands on the ecliptic after dusk and before dawn.
 """
@@ -86,7 +86,7 @@ _BRIGHT = (
     (23.063, 28.08, 2.42),  # Scheat
     (23.079, 15.21, 2.49),  # Markab
 )
-_REAL_TO = 2.1  # every northern star to this magnitude is in the list
+_REAL_TO = 2.1  # fainter stars are drawn; nearly all northern ones to here are in the list
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,16 +1,19 @@
 """``auroral_classifier keogram`` and ``mosaic`` on minute files written for the test."""
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from auroral_stats.errors import DataError, UsageError
 from classifier import cli
 from classifier.frame_selection import read_usable
 from classifier.keogram_files import keogram_of_files
 from classifier.mosaic_files import mosaic_of_files
 from classifier.pgm import write_pgm
+from classifier.skymap import ideal_skymap
 
 START = np.datetime64("2014-03-10T06:00:00.060", "us")
 
@@ -109,7 +112,7 @@ def test_mosaic_tolerance(frames):
         (["keogram", "{frames}", "--out", "k.jpg"], 2, "--out"),
         (["keogram", "{frames}/nothing", "--out", "k.png"], 1, "does not exist"),
         (["keogram", "{frames}", "--site", "nowhere", "--out", "k.png"], 2, "unknown site"),
-        (["keogram", "{frames}", "--site", "atha", "--out", "k.png"], 1, "no sound frame"),
+        (["keogram", "{frames}", "--site", "atha", "--out", "k.png"], 1, "there are no camera files"),
         (["keogram", "{frames}", "--site", "gill", "--start", "noon", "--out", "k.png"], 2, "noon"),
         (["keogram", "{frames}", "--site", "gill", "--height", "3", "--out", "k.png"], 2, "height"),
         (
@@ -168,3 +171,45 @@ def test_unreadable_files_are_skipped(tmp_path):
     frames, skipped = read_usable(tmp_path / "20140310_0600_gill_themis19_full.pgm.gz")
     assert len(frames.time) == 0
     assert "does not exist" in skipped[0].reason
+
+
+def test_table_and_figure_need_names_of_their_own(frames, tmp_path, capsys):
+    out = str(tmp_path / "k.png")
+    assert cli.main(["keogram", str(frames), "--site", "gill", "--out", out, "--csv", out]) == 2
+    assert "--out has the same name" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_to_draw_says_why(frames, tmp_path):
+    with pytest.raises(DataError, match=r"there are no camera files .* check the paths"):
+        keogram_of_files([tmp_path])
+    with pytest.raises(DataError, match=r"none of the 20 sound frames of 1 files lies between"):
+        keogram_of_files([frames], site="gill", start="2014-03-10T06:00:59", end="2014-03-10T06:01")
+
+
+def test_times_with_a_zone_are_converted(frames):
+    run = keogram_of_files([frames], site="gill", start="2014-03-10T07:02+01:00")
+    assert run.keogram.time.size == 20
+    assert mosaic_of_files([frames], "2014-03-10T06:02:30Z").layers[0].skymap.site == "gill"
+
+
+def test_a_keogram_does_not_run_over_a_change_of_skymap(frames, tmp_path, monkeypatch):
+    """The choice among real names; only the reading of .sav files is passed over."""
+    for days in ("20130101-20140309", "20140310-+"):
+        (tmp_path / f"themis_skymap_gill_{days}_v01.sav").touch()
+    monkeypatch.setattr(
+        "classifier.skymap.read_skymap",
+        lambda path, **_: replace(ideal_skymap("gill"), source=path.name, idealised=False),
+    )
+    early = write_pgm(
+        tmp_path / "20140309_2359_gill_themis19_full.pgm.gz",
+        np.full((20, 256, 256), 2500, np.uint16),
+        np.datetime64("2014-03-09T23:59", "us") + np.arange(20) * np.timedelta64(3, "s"),
+        site="gill",
+        simulated=True,
+    )
+    late = frames / "20140310_0600_gill_themis19_full.pgm.gz"
+    assert "20140310" in keogram_of_files([late], skymap=tmp_path).skymap_note
+    for order in ([early, late], [late, early]):
+        with pytest.raises(UsageError, match="draw the times apart with --start and --end"):
+            keogram_of_files(order, skymap=tmp_path)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from auroral_stats.errors import ArchiveError, UsageError
 from classifier import frame_files as room
-from classifier.frame_files import find_frames
+from classifier.frame_files import find_frames, instant
 from classifier.frame_names import frame_name
 from classifier.frames import find_frames as reexported
 
@@ -310,3 +310,28 @@ def test_memory_stays_flat_over_years(tmp_path: Path) -> None:
     assert count == 3 * days.size
     assert max(held.values()) < held[300] + 50_000
     assert peak < 500_000
+
+
+def test_an_empty_copy_does_not_hide_a_whole_one(tmp_path: Path) -> None:
+    name = "20140310_0600_gill_themis19_full.pgm"
+    (tmp_path / f"{name}.gz").touch()
+    assert [file.path.name for file in find_frames(tmp_path)] == [f"{name}.gz"]
+    (tmp_path / name).write_bytes(b"P5")
+    assert [file.path.name for file in find_frames(tmp_path)] == [name]
+    # of two copies of one kind the larger, wherever it lies
+    for folder, size in (("a", 10), ("b", 30), ("c", 20)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / f"{name}.gz").write_bytes(bytes(size))
+    assert [file.path.parent.name for file in find_frames(tmp_path)] == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("2014-03-10T06:00Z", "2014-03-10T06:00:00.000000"),
+        ("2014-03-10T01:00:30-05:00", "2014-03-10T06:00:30.000000"),
+        ("2014-03-10", "2014-03-10T00:00:00.000000"),
+    ],
+)
+def test_times_with_an_offset_are_converted(text: str, told: str) -> None:
+    assert str(instant("start", text)) == told

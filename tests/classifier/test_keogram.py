@@ -36,17 +36,18 @@ def spot(row: float, column: float, counts: float = 3000.0) -> np.ndarray:
 
 @pytest.mark.parametrize("lens", LENSES.values(), ids=LENSES)
 @pytest.mark.parametrize("off", [-3.0, -1.2, 0.4, 2.5])
-def test_a_spot_comes_out_at_its_magnetic_latitude(lens, off):
+@pytest.mark.parametrize("height", [110.0, 250.0])
+def test_a_spot_comes_out_at_its_magnetic_latitude(lens, off, height):
     """AACGM backwards gives the place; directions and lens give the pixel; neither uses the slit."""
-    sky = ideal_skymap("gill", lens)
+    sky = ideal_skymap("gill", lens, height_km=height)
     mlat0, mlon0, _ = aacgmv2.convert_latlon(
-        sky.site_latitude, sky.site_longitude, 110.0, np.datetime64("2014-03-15").item(),
+        sky.site_latitude, sky.site_longitude, height, np.datetime64("2014-03-15").item(),
         method_code="G2A",
     )  # fmt: skip
     lat, lon, _ = aacgmv2.convert_latlon(
-        mlat0 + off, mlon0, 110.0, np.datetime64("2014-03-15").item(), method_code="A2G"
+        mlat0 + off, mlon0, height, np.datetime64("2014-03-15").item(), method_code="A2G"
     )
-    azimuth, elevation = look_direction(sky.site_latitude, sky.site_longitude, lat, lon, 110.0)
+    azimuth, elevation = look_direction(sky.site_latitude, sky.site_longitude, lat, lon, height)
     frame = spot(*pixel_of(lens, azimuth, elevation))
 
     made = meridian_slit(sky, TIME)
