@@ -11,6 +11,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,7 +109,7 @@ def simulate_oath(
     UsageError
         If something else is there, or ``frames``, ``seed`` or ``workers`` cannot be used.
     ArchiveError
-        If the folder cannot be written; nothing is left behind then.
+        If the folder cannot be written or a drawing process ends; nothing is left behind then.
 
     Examples
     --------
@@ -119,6 +120,9 @@ def simulate_oath(
     if workers < 1:
         raise UsageError(f"workers is {workers}; expected 1 or more.")
     root = Path(out).absolute()
+    above = next(folder for folder in root.parents if folder.exists())
+    if not above.is_dir():
+        raise UsageError(f"{above}: is a file; name a folder.")
     plan = plan_oath(frames, seed)
     about = {"seed": seed, "frames": frames, "version": __version__}
     if _is_there(root, about):
@@ -142,6 +146,11 @@ def simulate_oath(
             if root.is_dir():
                 root.rmdir()
             staged.replace(root)
+    except BrokenProcessPool as error:
+        raise ArchiveError(
+            f"{root}: a drawing process was ended, perhaps for lack of memory; nothing was left "
+            "behind. Take fewer --workers."
+        ) from error
     except OSError as error:
         if isinstance(error, ArchiveError):
             raise
@@ -245,6 +254,7 @@ def _results(
     tasks: list[_Task], workers: int
 ) -> Iterator[tuple[_Task, tuple[NDArray[np.float32], str]]]:
     """Give the tasks with what came of them, as they are done."""
+    workers = min(workers, len(tasks))  # all of them are started at once
     if workers == 1:
         for task in tasks:
             yield task, _draw(task)

@@ -6,6 +6,7 @@ import csv
 import errno
 import hashlib
 import json
+import os
 from dataclasses import fields
 from pathlib import Path
 
@@ -232,6 +233,38 @@ def test_a_full_disk_leaves_nothing_behind(
     with pytest.raises(ArchiveError, match=r"No space left.*nothing was left behind"):
         simulate_oath(tmp_path / "a", small)
     assert list(tmp_path.iterdir()) == []
+
+
+class Ending:
+    """In place of the drawing: whoever unpickles it ends."""
+
+    def __reduce__(self) -> tuple[object, tuple[int]]:
+        return os._exit, (1,)
+
+
+def test_a_process_that_ends_is_one_message_and_leaves_nothing(
+    small: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(oath_simulation, "_draw", Ending())
+    with pytest.raises(ArchiveError, match=r"process was ended.*Take fewer --workers"):
+        simulate_oath(tmp_path / "a", small, workers=2)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_more_processes_are_started_than_there_is_work_for(
+    small: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def pool(workers: int, **_: object) -> None:
+        asked.append(workers)
+        raise OSError(errno.EAGAIN, "not to be started")
+
+    monkeypatch.setattr(oath_simulation, "ProcessPoolExecutor", pool)
+    with pytest.raises(ArchiveError, match="not to be started"):
+        simulate_oath(tmp_path / "a", small, workers=5000)
+    assert len(asked) == 1
+    assert 2 <= asked[0] <= small
 
 
 def test_more_than_the_disk_holds_is_not_begun(
