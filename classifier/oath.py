@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 
 from auroral_stats.errors import ArchiveError, DataError, UsageError
 from auroral_stats.labels import CLASSES
+from classifier.oath_archive import RECORD_SUFFIX
 from classifier.oath_tables import read_classifications, read_origins, read_split, read_truth
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "TRUTH",
     "Oath",
     "class_counts",
+    "faults_error",
     "marker_of",
     "open_oath",
     "station_nights",
@@ -66,6 +68,13 @@ _IMAGE_FOLDERS = (IMAGE_FOLDER, "images/scaled_cropped", "images")
 #: A night lasts from this hour (UT) to the same of the next day, for all stations: then none of
 #: them is dark. The value is that of ``auroral_stats.nights``, which is not imported here.
 _NIGHT_START_HOUR = 19
+
+#: What to do about a simulated set with faults.
+_SIMULATE_AGAIN = (
+    "remove the folder and simulate it again with: auroral_classifier simulate --oath DIR"
+)
+#: In the text at the head of the tables of a simulated set.
+_SIMULATED_WORDS = "SIMULATED DATA"
 
 _LISTED_FAULTS = 12
 _DEPTH = 3  # the folder that was named, and two levels of folders in it
@@ -161,7 +170,8 @@ def open_oath(
     ArchiveError
         If there is no such set, or a file of it cannot be read.
     DataError
-        With all faults of its tables and files, and what to do.
+        With all faults of its tables and files, and what to do; or if the set is simulated, and
+        the marker that says so is missing.
 
     Examples
     --------
@@ -181,6 +191,11 @@ def open_oath(
     table = read_classifications(table_path)
     gather(table_path.relative_to(root), table.faults)
     marker = marker_of(root)
+    if marker is None and _looks_simulated(root, table_path):
+        raise DataError(
+            f"{root}: its tables say that it is simulated, but {MARKER} is missing; "
+            f"{_SIMULATE_AGAIN}"
+        )
 
     if pictures != "present":
         expected = marker["counts"] if marker else PUBLISHED_COUNTS
@@ -228,7 +243,7 @@ def open_oath(
             if not present.any():
                 gather(folder.relative_to(root), ["not one picture of the table"])
     if faults:
-        raise _faults_error(root, faults)
+        raise faults_error(root, faults, simulated=marker is not None)
     return oath
 
 
@@ -251,6 +266,47 @@ def class_counts(label: NDArray[np.uint8]) -> dict[str, int]:
     """
     counts = np.bincount(label, minlength=len(CLASSES))
     return {name: int(count) for name, count in zip(CLASSES, counts, strict=True)}
+
+
+def faults_error(root: Path, faults: Sequence[str], *, simulated: bool) -> DataError:
+    """Return the error that lists what is wrong with a set, and says what to do.
+
+    Parameters
+    ----------
+    root : Path
+        Folder of the set.
+    faults : sequence of str
+    simulated : bool
+        A simulated set is simulated again; a real one comes from its tarball.
+
+    Returns
+    -------
+    DataError
+
+    Examples
+    --------
+    >>> print(faults_error(Path("set"), ["00007.png: is missing"], simulated=True))
+    set: 1 fault in the simulated set:
+      - 00007.png: is missing
+    To mend it, remove the folder and simulate it again with: auroral_classifier simulate --oath DIR
+    """
+    shown = "".join(f"\n  - {fault}" for fault in faults[:_LISTED_FAULTS])
+    more = f"\n  - and {len(faults) - _LISTED_FAULTS} more" if len(faults) > _LISTED_FAULTS else ""
+    # a set lies in the folder that its tarball was unpacked to, or some way down in it
+    unpacked = next(
+        (x for x in (root, *root.parents) if (x.parent / f"{x.name}{RECORD_SUFFIX}").is_file()),
+        root,
+    )
+    remedy = (
+        _SIMULATE_AGAIN
+        if simulated
+        else f"remove {unpacked} and unpack the tarball again with: auroral_classifier oath --path "
+        "FILE, or get it with: auroral_classifier oath --download"
+    )
+    return DataError(
+        f"{root}: {len(faults)} fault{'s' if len(faults) > 1 else ''} in the "
+        f"{'simulated' if simulated else 'OATH'} set:{shown}{more}\nTo mend it, {remedy}"
+    )
 
 
 def marker_of(root: Path) -> dict[str, Any] | None:
@@ -280,10 +336,7 @@ def marker_of(root: Path) -> dict[str, Any] | None:
         if marker["simulated"] is not True or len(counts) != len(CLASSES):
             raise ValueError(marker)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(
-            f"{path}: does not say what was simulated; remove the folder and simulate it again "
-            "with: auroral_classifier simulate --oath DIR"
-        ) from error
+        raise DataError(f"{path}: does not say what was simulated; {_SIMULATE_AGAIN}") from error
     return {**marker, "counts": counts}
 
 
@@ -335,8 +388,16 @@ def _root(path: Path) -> Path:
             "oath --download, or unpack a tarball with: auroral_classifier oath --path FILE"
         )
     level = [path]
-    for _ in range(_DEPTH):
-        found = [folder for folder in level if any((folder / table).is_file() for table in tables)]
+    for depth in range(_DEPTH):
+        try:
+            if depth:
+                level = sorted(x for folder in level for x in folder.iterdir() if x.is_dir())
+            found = [folder for folder in level if any((folder / x).is_file() for x in tables)]
+        except OSError as error:
+            raise ArchiveError(
+                f"{error.filename or path}: cannot be looked into ({error.strerror or error}); "
+                "make it readable, or name the folder of the set itself."
+            ) from error
         if len(found) > 1:
             raise UsageError(
                 f"{path}: holds several sets: {', '.join(folder.name for folder in found)}; "
@@ -344,7 +405,6 @@ def _root(path: Path) -> Path:
             )
         if found:
             return found[0]
-        level = sorted(inner for folder in level for inner in folder.iterdir() if inner.is_dir())
     raise ArchiveError(
         f"{path}: holds no OATH set: there is no {CLASSIFICATIONS} in it. Get one "
         "with: auroral_classifier oath --download, or simulate one with: auroral_classifier "
@@ -372,11 +432,7 @@ def _listing(folder: Path) -> set[str]:
         return set()
 
 
-def _faults_error(root: Path, faults: Sequence[str]) -> DataError:
-    shown = "".join(f"\n  - {fault}" for fault in faults[:_LISTED_FAULTS])
-    more = f"\n  - and {len(faults) - _LISTED_FAULTS} more" if len(faults) > _LISTED_FAULTS else ""
-    return DataError(
-        f"{root}: {len(faults)} fault{'s' if len(faults) > 1 else ''} in the OATH set:{shown}{more}\n"
-        "Take these files from the tarball again, or get the set with: auroral_classifier oath "
-        "--download"
-    )
+def _looks_simulated(root: Path, table_path: Path) -> bool:
+    """Return whether the tables are those of a simulated set."""
+    with table_path.open(encoding="utf-8", errors="replace") as file:
+        return _SIMULATED_WORDS in file.read(2000) or (root / TRUTH).exists()

@@ -15,10 +15,13 @@ from typing import IO, NamedTuple
 from auroral_stats.errors import ArchiveError, DataError, UsageError
 from auroral_stats.staging import staging_folder
 
-__all__ = ["SUFFIXES", "unpack"]
+__all__ = ["RECORD_SUFFIX", "SUFFIXES", "unpack"]
 
 #: Files that :func:`unpack` opens.
 SUFFIXES = (".tgz", ".tar.gz", ".tar", ".tar.bz2", ".tar.xz", ".zip")
+
+#: Added to the name of an unpacked folder: the file beside it that tells of which archive it is.
+RECORD_SUFFIX = ".from.json"
 
 #: Far above the set itself (half a gigabyte): what claims more is no such archive.
 _MOST_BYTES = 8 << 30

@@ -14,16 +14,24 @@ import hashlib
 import json
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from auroral_stats.errors import ArchiveError
+from auroral_stats.errors import ArchiveError, UsageError
 from auroral_stats.whole_file import write_whole
-from classifier.oath_archive import SUFFIXES
+from classifier.oath_archive import RECORD_SUFFIX, SUFFIXES, unpack
 from classifier.resumed_transfer import Patience, Progress, fetch, forget
 
-__all__ = ["OATH_URL", "Download", "default_oath_folder", "download_oath", "unpacked_folder"]
+__all__ = [
+    "OATH_URL",
+    "Download",
+    "default_oath_folder",
+    "download_oath",
+    "unpack_once",
+    "unpacked_folder",
+]
 
 #: Where Clausen & Nickisch (2018) published the set; http is all that the server had then.
 OATH_URL = "http://tid.uio.no/plasma/oath/oath_v1.1_20181026.tgz"
@@ -112,6 +120,79 @@ def unpacked_folder(archive: Path, folder: Path) -> Path:
     return folder / (name[: -len(suffix)] if suffix else f"{name}_unpacked")
 
 
+def unpack_once(
+    archive: Path, folder: Path, *, progress: Callable[[str], None] | None = None
+) -> tuple[Path, bool]:
+    """Unpack an archive to its place in a folder, unless it is there unpacked.
+
+    Size and SHA-256 of the archive are kept beside what was unpacked, so that another archive of
+    the same name is not taken for it.
+
+    Parameters
+    ----------
+    archive, folder : Path
+    progress : callable, optional
+        Called with a line now and then.
+
+    Returns
+    -------
+    target : Path
+        See :func:`unpacked_folder`.
+    unpacked : bool
+        False if it was there.
+
+    Raises
+    ------
+    UsageError
+        If what is there came from another archive, or nothing tells from which; or as
+        :func:`classifier.oath_archive.unpack`.
+    ArchiveError, DataError
+        As :func:`classifier.oath_archive.unpack`.
+
+    Examples
+    --------
+    >>> unpack_once(Path("oath_v1.1_20181026.tgz"), Path("cache"))  # doctest: +SKIP
+    (PosixPath('cache/oath_v1.1_20181026'), True)
+    """
+    target = unpacked_folder(archive, folder)
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder}: is a file; name a folder.")
+    record = target.with_name(target.name + RECORD_SUFFIX)
+    try:
+        about: dict[str, str | int] = {
+            "archive": str(archive.absolute()),
+            "size": archive.stat().st_size,
+            "sha256": _sha256(archive),
+        }
+        held = target.is_dir() and any(target.iterdir())
+    except OSError as error:
+        raise ArchiveError(
+            f"{error.filename or archive}: cannot be read ({error.strerror or error}); make it "
+            "readable, or give another tarball."
+        ) from error
+    if held:
+        _check_unpacked_from(record, about, target)
+        return target, False
+    unpack(archive, target, progress=progress)
+    content = json.dumps(about, indent=1) + "\n"
+    write_whole(record, lambda path: path.write_text(content, encoding="utf-8"))
+    return target, True
+
+
+def _check_unpacked_from(record: Path, about: dict[str, str | int], target: Path) -> None:
+    """Refuse what is unpacked if it came from another archive than this."""
+    try:
+        kept = json.loads(record.read_text(encoding="utf-8"))
+        source, same = kept["archive"], all(kept[key] == about[key] for key in ("size", "sha256"))
+    except (OSError, ValueError, KeyError, TypeError):
+        source, same = "an archive that is not known", False
+    if not same:
+        raise UsageError(
+            f"{target}: was unpacked from {source}, which is not the same as {about['archive']}; "
+            "remove it to unpack this one, or name another folder with --out."
+        )
+
+
 def download_oath(
     folder: str | Path | None = None,
     *,
@@ -137,6 +218,8 @@ def download_oath(
 
     Raises
     ------
+    UsageError
+        If ``folder`` is a file.
     ArchiveError
         If the server does not have it or does not answer, the disk is full, or the file that is
         there is not the one whose checksum was kept. What had arrived stays, to go on from.
@@ -146,6 +229,8 @@ def download_oath(
     >>> download_oath().size  # doctest: +SKIP
     """
     folder = default_oath_folder() if folder is None else Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder}: is a file; name a folder.")
     target = folder / url.rsplit("/", 1)[-1]
     try:
         folder.mkdir(parents=True, exist_ok=True)

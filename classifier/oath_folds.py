@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from auroral_stats.errors import DataError, UsageError
 from auroral_stats.labels import CLASSES
-from classifier.oath import Oath, station_nights
+from classifier.oath import PUBLISHED_COUNTS, Oath, station_nights
 
 __all__ = [
     "OFFICIAL_SEED",
@@ -81,13 +81,19 @@ def official_folds(oath: Oath) -> list[Fold]:
     Raises
     ------
     DataError
-        If the file of orders is not the published one.
+        If the file of orders is not the published one, or a real set is not whole.
     """
+    whole = sum(PUBLISHED_COUNTS)
+    if not oath.simulated and len(oath) != whole:
+        raise DataError(
+            f"{oath.root}: official folds need the whole set of {whole:,} pictures; this has "
+            f"{len(oath):,}. Use grouped_folds, or give the whole set."
+        )
     rows = split_rows(len(oath))
     if oath.split is not None and not np.array_equal(rows, oath.split):
         raise DataError(
             f"{oath.root}: train_test_split.csv is not what numpy.random.seed({OFFICIAL_SEED}) "
-            "gives, as the published one is; take it from the tarball again, or remove it."
+            "gives, as the published one is; remove it, as the seed gives the folds."
         )
     size = round(_TRAINING_SHARE * len(oath))
     return [

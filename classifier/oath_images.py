@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from auroral_stats.errors import ArchiveError, DataError
 
-__all__ = ["IMAGE_SHAPE", "read_images", "write_image"]
+__all__ = ["IMAGE_SHAPE", "image_faults", "read_images", "write_image"]
 
 #: Rows and columns of every picture.
 IMAGE_SHAPE = (256, 256)
@@ -50,13 +50,62 @@ def read_images(paths: Sequence[Path]) -> NDArray[np.uint8]:
     out = np.empty((len(paths), *IMAGE_SHAPE), dtype=np.uint8)
 
     def fill(i: int) -> None:
-        out[i] = _green(paths[i])
+        try:
+            out[i] = _green(paths[i])
+        except ArchiveError as error:
+            raise ArchiveError(
+                f"{error}; see what else is damaged, and what to do, with: auroral_classifier "
+                "oath --path DIR"
+            ) from error
 
-    # decoding lets go of the interpreter
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+    with _threads() as pool:
         for _ in pool.map(fill, range(len(paths))):
             pass
     return out
+
+
+def image_faults(
+    paths: Sequence[Path], *, progress: Callable[[int, int], None] | None = None
+) -> list[str]:
+    """Read pictures to see whether all are sound.
+
+    Parameters
+    ----------
+    paths : sequence of Path, (m,)
+    progress : callable, optional
+        Called with pictures done, and in all.
+
+    Returns
+    -------
+    list of str
+        A line for each picture that :func:`read_images` would refuse, in the order of ``paths``.
+
+    Examples
+    --------
+    >>> image_faults([Path("absent/00001.png")])
+    ['absent/00001.png: cannot be read (No such file or directory)']
+    """
+
+    def fault(path: Path) -> str:
+        try:
+            _green(path)
+        except (ArchiveError, DataError) as error:
+            return str(error)
+        return ""
+
+    found = []
+    with _threads() as pool:
+        for done, line in enumerate(pool.map(fault, paths), 1):
+            if line:
+                found.append(line)
+            if progress is not None:
+                progress(done, len(paths))
+    return found
+
+
+def _threads() -> ThreadPoolExecutor:
+    # decoding lets go of the interpreter
+    return ThreadPoolExecutor(min(8, os.cpu_count() or 1))
 
 
 def write_image(path: Path, picture: NDArray[np.uint8]) -> None:
@@ -88,10 +137,7 @@ def _green(path: Path) -> NDArray[np.uint8]:
             pixels = np.asarray(image)
     except (OSError, SyntaxError, ValueError) as error:  # Pillow calls a broken chunk bad syntax
         reason = getattr(error, "strerror", None) or "it is no whole PNG file"
-        raise ArchiveError(
-            f"{path}: cannot be read ({reason}); take it from the tarball again, or get the set "
-            "with: auroral_classifier oath --download"
-        ) from error
+        raise ArchiveError(f"{path}: cannot be read ({reason})") from error
     if pixels.shape[:2] != IMAGE_SHAPE or bands[0] not in {"R", "L"} or pixels.dtype != np.uint8:
         raise DataError(
             f"{path}: is {pixels.shape[1]} x {pixels.shape[0]} pixels of {'/'.join(bands)} "

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from auroral_stats.labels import CLASSES
-from classifier.oath import Oath, station_nights
+from classifier.oath import Oath, faults_error, station_nights
 from classifier.oath_folds import Fold, grouped_folds, official_folds
-from classifier.oath_images import read_images
+from classifier.oath_images import image_faults, read_images
 from classifier.recipes import OATH_DISC
 
-__all__ = ["FoldSummary", "NightSummary", "PixelSummary", "folds_of", "near_copies", "nights_of"]
-__all__ += ["pixels_of"]
+__all__ = ["FoldSummary", "NightSummary", "PixelSummary", "check_images", "folds_of", "near_copies"]
+__all__ += ["nights_of", "pixels_of"]
 
 #: Pictures of one station so close in time are taken for near copies of each other, s.
 NEAR_SECONDS = 60.0
@@ -130,6 +131,26 @@ def nights_of(oath: Oath) -> NightSummary:
         first=min(days),
         last=max(days),
     )
+
+
+def check_images(oath: Oath, *, progress: Callable[[int, int], None] | None = None) -> None:
+    """Read every picture, and refuse the set if any is not as it should be.
+
+    Parameters
+    ----------
+    oath : Oath
+    progress : callable, optional
+        Called with pictures done, and in all.
+
+    Raises
+    ------
+    DataError
+        With the pictures that are missing, damaged, or of another size or channels.
+    """
+    faults = image_faults(oath.images, progress=progress)
+    if faults:
+        inner = [fault.removeprefix(f"{oath.root}{os.sep}") for fault in faults]
+        raise faults_error(oath.root, inner, simulated=oath.simulated)
 
 
 def pixels_of(oath: Oath, most: int = 60) -> PixelSummary:

@@ -7,6 +7,7 @@ that :func:`classifier.oath.open_oath` can report every fault of a folder at onc
 from __future__ import annotations
 
 import csv
+import warnings
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -34,6 +35,9 @@ OATH_NAMES = ("arc", "diffuse", "discrete", "cloudy", "moon", "noaurora")
 #: Codes from here on show no aurora: class2 is 1.
 _FIRST_WITHOUT_AURORA = CLASSES.index("cloudy")
 _COLUMNS = ("class2", "class6", "picNum", "picType", "rotAng")
+#: Above every number of a picture; larger ones are damage.
+_MOST_PICTURE = 10**9
+_LONGEST_QUOTE = 80
 #: Month names of the files are English, whatever the locale here.
 MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
 
@@ -107,17 +111,18 @@ def read_classifications(path: Path) -> Classifications:
     else:
         names = [name.strip() for name in lines[header].split(",")]
         where = [names.index(name) for name in _COLUMNS]
-        for number, cells in enumerate(csv.reader(lines[header + 1 :]), header + 2):
-            if not cells:
+        for number, line in enumerate(lines[header + 1 :], header + 2):
+            if not line.strip():
                 continue
             try:
+                cells = next(csv.reader([line]))
                 two, six, picture, kind, angle = (cells[i].strip() for i in where)
                 row = (int(picture), int(six), round(float(angle)))
                 aurora = int(two)
-            except (ValueError, IndexError):
-                faults.append(f"line {number}: {','.join(cells)!r} is no row of {','.join(names)}")
+            except (ValueError, IndexError, OverflowError, csv.Error):
+                faults.append(f"line {number}: {_short(line)} is no row of {','.join(names)}")
                 continue
-            fault = _row_fault(row[1], aurora, kind)
+            fault = _row_fault(row, aurora, kind)
             if fault:
                 faults.append(f"line {number}: {fault}")
             else:
@@ -130,8 +135,19 @@ def read_classifications(path: Path) -> Classifications:
     )
 
 
-def _row_fault(six: int, two: int, kind: str) -> str:
-    """Return how the three labels of a row contradict each other; empty if they agree."""
+def _short(line: str) -> str:
+    """Return a line as a message can hold it."""
+    line = line.strip()
+    return repr(line if len(line) <= _LONGEST_QUOTE else line[:_LONGEST_QUOTE] + "...")
+
+
+def _row_fault(row: tuple[int, int, int], two: int, kind: str) -> str:
+    """Return what in a row cannot be, or how its labels contradict each other; empty if sound."""
+    picture, six, angle = row
+    if not 0 < picture < _MOST_PICTURE:
+        return f"picNum is {picture}; expected 1 to {_MOST_PICTURE - 1}"
+    if not -360 <= angle <= 360:
+        return f"rotAng is {angle}; expected -360 to 360"
     if not 0 <= six < len(OATH_NAMES):
         return f"class6 is {six}; expected 0 to {len(OATH_NAMES) - 1}"
     if kind != OATH_NAMES[six]:
@@ -180,8 +196,8 @@ def read_origins(path: Path) -> Origins:
             continue  # licence text
         try:
             entry = _plain_origin(line, titles) if plain else _published_origin(line)
-        except (ValueError, KeyError, IndexError):
-            faults.append(f"line {number}: {line.strip()!r} gives no picture, station and time")
+        except (ValueError, KeyError, IndexError, OverflowError, csv.Error):
+            faults.append(f"line {number}: {_short(line)} gives no picture, station and time")
             continue
         if entry is None:
             continue
@@ -240,12 +256,14 @@ def read_split(path: Path, n: int) -> tuple[NDArray[np.int64] | None, tuple[str,
     faults : tuple of str
     """
     try:
-        rows = np.loadtxt(path, delimiter=",", ndmin=2).astype(np.int64)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an empty file: told below
+            rows = np.loadtxt(path, delimiter=",", ndmin=2)
     except (OSError, ValueError) as error:
         return None, (f"cannot be read as numbers ({error})",)
-    if rows.shape[1] != n or not (np.sort(rows, axis=1) == np.arange(n)).all():
+    if not rows.size or rows.shape[1] != n or not (np.sort(rows, axis=1) == np.arange(n)).all():
         return None, (f"its rows are not orders of {n} pictures",)
-    return rows, ()
+    return rows.astype(np.int64), ()
 
 
 def read_truth(
@@ -267,9 +285,14 @@ def read_truth(
     faults : tuple of str
     """
     try:
-        rows = np.loadtxt(path, delimiter=",", skiprows=1, usecols=(0, 1), ndmin=2, dtype=np.int64)
-    except (OSError, ValueError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a table without rows: told below
+            rows = np.loadtxt(
+                path, delimiter=",", skiprows=1, usecols=(0, 1), ndmin=2, dtype=np.int64
+            )
+    except (OSError, ValueError, OverflowError) as error:
         return None, (f"cannot be read ({error})",)
+    rows = rows.reshape(-1, 2)
     truth = dict(zip(rows[:, 0].tolist(), rows[:, 1].tolist(), strict=True))
     missing = [number for number in picture.tolist() if number not in truth]
     if missing:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from classifier.oath import Oath
+    from classifier.oath_report import FoldSummary
 
 
 def oath(
@@ -42,8 +43,10 @@ def oath(
     (auroral_classifier simulate --oath DIR) is read in the same way.
     """
     from auroral_stats.errors import UsageError
+    from classifier._cli.counting import counting
     from classifier.oath import open_oath
     from classifier.oath_download import default_oath_folder
+    from classifier.oath_report import check_images, folds_of
 
     if path is not None and download:
         raise UsageError("--path and --download: give one of the two.")
@@ -56,22 +59,23 @@ def oath(
     elif path is None:
         path = folder
     found = open_oath(path, origins=origins)
+    with counting("Checking", "pictures") as report:
+        check_images(found, progress=lambda done, total: report(done, total, ""))
+    folds = folds_of(found)
     what = "Simulated set, SIMULATED DATA," if found.simulated else "OATH set"
     terminal.print(f"{what} in {found.root}: sound\n", markup=False, soft_wrap=True)
-    for table in (_classes(found), _facts(found), _folds(found)):
+    for table in (_classes(found), _facts(found), _folds(found, folds)):
         terminal.print(table)
 
 
 def _unpacked(archive: Path, folder: Path) -> Path:
     """Unpack an archive, unless that was done before."""
-    from classifier.oath_archive import unpack
-    from classifier.oath_download import unpacked_folder
+    from classifier.oath_download import unpack_once
 
-    target = unpacked_folder(archive, folder)
-    if not target.is_dir():
-        with progress() as report:
-            unpack(archive, target, progress=report)
-    console().print(f"unpacked: {target}", markup=False, soft_wrap=True)
+    with progress() as report:
+        target, unpacked = unpack_once(archive, folder, progress=report)
+    what = "unpacked" if unpacked else "found unpacked"
+    console().print(f"{what}: {target}", markup=False, soft_wrap=True)
     return target
 
 
@@ -152,16 +156,16 @@ def _facts(oath: Oath) -> Table:
     return table
 
 
-def _folds(oath: Oath) -> Table:
+def _folds(oath: Oath, folds: list[FoldSummary]) -> Table:
     from rich.table import Table
 
-    from classifier.oath_report import NEAR_SECONDS, folds_of
+    from classifier.oath_report import NEAR_SECONDS
 
     table = Table(title=f"{_flag(oath)}Folds", title_justify="left")
     table.add_column("folds")
     for name in ("train", "test", "near copies", "fewest of a class"):
         table.add_column(name, justify="right")
-    for fold in folds_of(oath):
+    for fold in folds:
         rarest = min(fold.fewest, key=fold.fewest.__getitem__)
         table.add_row(
             f"{fold.folds} {fold.name}",

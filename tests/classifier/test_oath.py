@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import re
 import shutil
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +18,8 @@ from PIL import Image
 
 from auroral_stats.errors import ArchiveError, AuroralStatsError, DataError, UsageError
 from auroral_stats.labels import CLASSES
-from classifier import cli
+from classifier import cli, oath_folds
+from classifier import oath as oath_room
 from classifier.oath import (
     CLASSIFICATIONS,
     IMAGE_FOLDER,
@@ -33,7 +36,7 @@ from classifier.oath_folds import Fold, grouped_folds, official_folds, split_row
 from classifier.oath_images import read_images, write_image
 from classifier.oath_plan import plan_oath
 from classifier.oath_report import folds_of, near_copies, nights_of, pixels_of
-from classifier.oath_tables import read_classifications, read_origins
+from classifier.oath_tables import read_classifications, read_origins, read_split
 from classifier.oath_writing import (
     write_classifications,
     write_marker,
@@ -69,6 +72,13 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def damaged(whole: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(whole, tmp_path / "set"))
+
+
+def unmark(root: Path) -> None:
+    """Take away all that says that a set is simulated."""
+    (root / MARKER).unlink()
+    (root / TRUTH).unlink()
+    edit(root / CLASSIFICATIONS, lambda text: text.replace("SIMULATED DATA", ""))
 
 
 def edit(path: Path, change: Callable[[str], str]) -> None:
@@ -150,11 +160,99 @@ def test_all_faults_are_told_at_once(damaged: Path) -> None:
 
 
 def test_counts_must_be_the_published_ones(damaged: Path) -> None:
-    (damaged / MARKER).unlink()
+    unmark(damaged)
     counts = class_counts(plan_oath(N, 3).label)
     with pytest.raises(DataError, match=f"{counts['arc']} pictures of arc, expected 774") as caught:
         open_oath(damaged)
     assert all(f"pictures of {name}, expected" in str(caught.value) for name in CLASSES)
+
+
+@pytest.mark.parametrize("left", ["truth", "words"])
+def test_a_simulated_set_without_its_marker_is_not_taken_for_a_real_one(
+    damaged: Path, left: str
+) -> None:
+    if left == "truth":
+        edit(damaged / CLASSIFICATIONS, lambda text: text.replace("SIMULATED DATA", ""))
+    else:
+        (damaged / TRUTH).unlink()
+    (damaged / MARKER).unlink()
+    for pictures in ("all", "present", "unchecked"):
+        with pytest.raises(DataError, match=r"SIMULATED\.json is missing; remove the folder"):
+            open_oath(damaged, pictures=pictures)  # type: ignore[arg-type]
+
+
+def test_faults_of_a_simulated_set_are_mended_by_simulation(damaged: Path) -> None:
+    (damaged / IMAGE_FOLDER / "00007.png").unlink()
+    with pytest.raises(DataError, match="simulate --oath DIR") as caught:
+        open_oath(damaged)
+    assert "tarball" not in str(caught.value)
+    unmark(damaged)
+    with pytest.raises(DataError, match=f"remove {damaged} and unpack the tarball again"):
+        open_oath(damaged)
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ("0,0,00001,arc,inf", "is no row of class2"),
+        ("0,0,00001,arc,40000", "rotAng is 40000; expected -360 to 360"),
+        (f"0,0,{10**19},arc,0", f"picNum is {10**19}; expected 1 to 999999999"),
+        ("0,0,-4,arc,0", "picNum is -4"),
+        (f"0,0,1,{'a' * 140_000},0", r"\.\.\.' is no row of class2"),
+        ('0,0,1,"arc,0', "is no row of class2"),
+    ],
+)
+def test_numbers_that_cannot_be_are_faults(tmp_path: Path, row: str, words: str) -> None:
+    path = tmp_path / "classifications.csv"
+    path.write_text(f"class2,class6,picNum,picType,rotAng\n{row}\n0,0,00002,arc,-360\n")
+    table = read_classifications(path)
+    assert table.picture.tolist() == [2]
+    assert table.rotation.tolist() == [-360]
+    assert len(table.faults) == 1
+    assert re.search(f"^line 2: .*{words}", table.faults[0])
+    assert len(table.faults[0]) < 200
+
+
+def test_origins_with_values_that_cannot_be_are_faults(tmp_path: Path) -> None:
+    path = tmp_path / "origins.csv"
+    path.write_text(
+        "picture,site,time\n1,gill,0001-01-01T00:00+01:00\n"
+        f"2,{'g' * 140_000},2013-01-07T06:01\n3,gill,2013-01-07T06:01\n"
+    )
+    found = read_origins(path)
+    assert list(found.of) == [3]
+    assert [fault.split(":")[0] for fault in found.faults] == ["line 2", "line 3"]
+
+
+@pytest.mark.parametrize("content", ["", "nan,nan\n", "0.5,1\n", "1e300,0\n", "inf,-inf\n", "0\n"])
+def test_a_damaged_split_is_a_fault_without_warnings(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "train_test_split.csv"
+    path.write_text(content)
+    rows, faults = read_split(path, 2)
+    assert rows is None
+    assert faults == ("its rows are not orders of 2 pictures",)
+
+
+def test_a_truth_without_rows_is_a_fault_without_warnings(damaged: Path) -> None:
+    edit(damaged / TRUTH, lambda text: text.splitlines()[0] + "\n")
+    with pytest.raises(DataError, match=f"truth.csv: no line for {N} pictures"):
+        open_oath(damaged)
+
+
+def test_folders_that_cannot_be_looked_into_are_one_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "closed").mkdir()
+    listing = Path.iterdir
+
+    def iterdir(folder: Path) -> Iterator[Path]:
+        if folder.name == "closed":  # the superuser can read all folders
+            raise PermissionError(errno.EACCES, "Permission denied", str(folder))
+        return listing(folder)
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    with pytest.raises(ArchiveError, match=r"closed: cannot be looked into \(Permission denied\)"):
+        open_oath(tmp_path)
 
 
 def test_part_of_a_set_can_be_read(damaged: Path) -> None:
@@ -278,6 +376,14 @@ def test_official_folds_take_seven_tenths(whole: Path) -> None:
         np.testing.assert_array_equal(fold.test, row[84:])
 
 
+def test_official_folds_of_a_real_set_need_all_of_it(damaged: Path) -> None:
+    unmark(damaged)
+    part = open_oath(damaged, pictures="present")
+    assert not part.simulated
+    with pytest.raises(DataError, match=r"whole set of 5,824 pictures; this has 120\. Use grouped"):
+        official_folds(part)
+
+
 def test_another_split_is_no_official_one(damaged: Path) -> None:
     rows = split_rows(N)[:, ::-1]
     np.savetxt(damaged / SPLIT, rows, delimiter=",")
@@ -395,6 +501,98 @@ def test_the_command_unpacks_a_tarball_once(
         assert cli.main(arguments) == 0
         assert "sound" in capsys.readouterr().out
     assert (tmp_path / "out" / "oath_v1.1" / "oath_v1.1" / TRUTH).is_file()
+
+
+def packed(root: Path, archive: Path) -> Path:
+    archive.parent.mkdir(exist_ok=True)
+    with tarfile.open(archive, "w:gz") as tar:
+        tar.add(root, "oath_v1.1")
+    return archive
+
+
+def test_the_remedy_for_a_lost_picture_works(
+    whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Path(shutil.copytree(whole, tmp_path / "real"))
+    unmark(real)
+    counts = tuple(class_counts(plan_oath(N, 3).label).values())
+    monkeypatch.setattr(oath_room, "PUBLISHED_COUNTS", counts)
+    monkeypatch.setattr(oath_folds, "PUBLISHED_COUNTS", counts)
+    archive = packed(real, tmp_path / "oath.tgz")
+    arguments = ["oath", "--path", str(archive), "--out", str(tmp_path / "out")]
+    assert cli.main(arguments) == 0
+    target = tmp_path / "out" / "oath"
+    assert f"\nunpacked: {target}\n" in f"\n{capsys.readouterr().out}"
+    (target / "oath_v1.1" / IMAGE_FOLDER / "00007.png").unlink()
+    assert cli.main(arguments) == 1
+    shown = capsys.readouterr()
+    assert f"found unpacked: {target}\n" in shown.out
+    assert f"remove {target} and unpack the tarball again" in shown.err
+    shutil.rmtree(target)
+    assert cli.main(arguments) == 0
+
+
+def test_another_archive_of_the_same_name_is_not_taken_for_the_first(
+    whole: Path, damaged: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = packed(whole, tmp_path / "a" / "oath.tgz")
+    (damaged / "note.txt").touch()
+    second = packed(damaged, tmp_path / "b" / "oath.tgz")
+    out = ["--out", str(tmp_path / "out")]
+    assert cli.main(["oath", "--path", str(first), *out]) == 0
+    assert cli.main(["oath", "--path", str(second), *out]) == 2
+    error = capsys.readouterr().err
+    assert str(first) in error
+    assert str(second) in error
+    # the same bytes elsewhere are the same archive
+    (tmp_path / "c").mkdir()
+    third = Path(shutil.copy(first, tmp_path / "c" / "oath.tgz"))
+    assert cli.main(["oath", "--path", str(third), *out]) == 0
+    # of a folder without a record nothing is known
+    (tmp_path / "out" / "oath.from.json").unlink()
+    assert cli.main(["oath", "--path", str(first), *out]) == 2
+    assert "an archive that is not known" in capsys.readouterr().err
+
+
+def test_a_set_is_sound_if_every_picture_and_the_folds_are(
+    damaged: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = damaged / IMAGE_FOLDER
+    content = (folder / "00002.png").read_bytes()
+    (folder / "00002.png").write_bytes(content[: len(content) // 2])
+    Image.new("RGB", (256, 256), (9, 0, 0)).save(folder / "00117.png")
+    for number in (3, 50):
+        Image.new("RGB", (255, 256)).save(folder / f"{number:05d}.png")
+    assert cli.main(["oath", "--path", str(damaged)]) == 1
+    shown = capsys.readouterr()
+    assert "sound" not in shown.out
+    lines = [line.split(":")[0] for line in shown.err.splitlines() if line.startswith("  - ")]
+    assert lines == [f"  - {IMAGE_FOLDER}/{number:05d}.png" for number in (2, 3, 50, 117)]
+    assert "4 faults" in shown.err
+
+
+def test_a_set_with_other_folds_is_not_called_sound(
+    damaged: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.savetxt(damaged / SPLIT, split_rows(N)[:, ::-1], delimiter=",")
+    assert cli.main(["oath", "--path", str(damaged)]) == 1
+    shown = capsys.readouterr()
+    assert "1804" in shown.err
+    assert "sound" not in shown.out
+
+
+def test_a_file_in_place_of_a_folder_is_one_message(
+    whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive = packed(whole, tmp_path / "oath.tgz")
+    (tmp_path / "file").touch()
+    for arguments in (
+        ["oath", "--path", str(archive), "--out", str(tmp_path / "file")],
+        ["oath", "--download", "--out", str(tmp_path / "file")],
+        ["simulate", "--oath", str(tmp_path / "file" / "set")],
+    ):
+        assert cli.main(arguments) == 2
+        assert f"{tmp_path / 'file'}: is a file; name a folder" in capsys.readouterr().err
 
 
 def test_the_command_says_how_to_get_a_set(
