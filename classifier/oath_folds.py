@@ -2,7 +2,8 @@
 
 The official folds draw pictures at random, so that most test pictures have a near copy, taken
 seconds or minutes apart by the same camera, in training. :func:`grouped_folds` keeps the pictures
-of a station-night together, and :func:`station_folds` those of a station.
+of a station-night together, and :func:`station_folds` those of a station. Neither takes pictures of
+unknown origin, which may be near copies of any.
 """
 
 from __future__ import annotations
@@ -115,7 +116,8 @@ def grouped_folds(
     ----------
     oath : Oath
     n : int
-        Number of folds; each group is tested once.
+        Number of folds; each group is tested once. Pictures of unknown station or time are in no
+        fold, as they may be of any group.
     seed : int
     by : {"station-night", "night"}
         ``night`` also keeps stations together that looked at the same night, and perhaps at the
@@ -140,17 +142,20 @@ def grouped_folds(
         raise UsageError(f"by is {by!r}; expected 'station-night' or 'night'.")
     if seed < 0:
         raise UsageError(f"seed is {seed}; expected 0 or more.")
-    group, names = _groups(oath, by)
+    _check_origins(oath)
+    known = np.flatnonzero((oath.site != "") & ~np.isnat(oath.time))
+    site = oath.site[known] if by == "station-night" else np.full(known.size, "all")
+    group, names = station_nights(site, oath.time[known])
     if not 2 <= n <= len(names):
         raise UsageError(f"n is {n}; expected 2 to {len(names)}, the number of groups.")
-    where = np.arange(len(oath))
-    share = np.bincount(oath.label, minlength=len(CLASSES)) / n
+    label = oath.label[known]
+    share = np.bincount(label, minlength=len(CLASSES)) / n
     best: tuple[float, list[Fold]] = (np.inf, [])
     for deal in np.random.SeedSequence(seed).generate_state(_DEALS):
         splitter = StratifiedGroupKFold(n, shuffle=True, random_state=int(deal))
         folds = [
-            Fold(f"{by} {i + 1}", train.astype(np.int64), test.astype(np.int64))
-            for i, (train, test) in enumerate(splitter.split(where, oath.label, group))
+            Fold(f"{by} {i + 1}", known[train], known[test])
+            for i, (train, test) in enumerate(splitter.split(known, label, group))
         ]
         counts = [np.bincount(oath.label[f.test], minlength=len(CLASSES)) for f in folds]
         # relative to the class, so that the rare ones count as much as the others
@@ -186,14 +191,6 @@ def station_folds(oath: Oath) -> list[Fold]:
         )
         for site in np.unique(oath.site[oath.site != ""])
     ]
-
-
-def _groups(oath: Oath, by: str) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    _check_origins(oath)
-    if by == "station-night":
-        return station_nights(oath.site, oath.time)
-    everywhere = np.where(oath.site == "", "", "all")
-    return station_nights(everywhere, oath.time)
 
 
 def _check_origins(oath: Oath) -> None:
