@@ -112,7 +112,11 @@ def test_mosaic_tolerance(frames):
         (["keogram", "{frames}", "--out", "k.jpg"], 2, "--out"),
         (["keogram", "{frames}/nothing", "--out", "k.png"], 1, "does not exist"),
         (["keogram", "{frames}", "--site", "nowhere", "--out", "k.png"], 2, "unknown site"),
-        (["keogram", "{frames}", "--site", "atha", "--out", "k.png"], 1, "there are no camera files"),
+        (
+            ["keogram", "{frames}", "--site", "atha", "--out", "k.png"],
+            1,
+            "there are no camera files",
+        ),
         (["keogram", "{frames}", "--site", "gill", "--start", "noon", "--out", "k.png"], 2, "noon"),
         (["keogram", "{frames}", "--site", "gill", "--height", "3", "--out", "k.png"], 2, "height"),
         (
