@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from auroral_stats.errors import DataError, UsageError
 from classifier.frame_filters import median_of_nine, turned
+from classifier.model import find_device
 from classifier.percentiles import percentile_pair, percentile_pair_on_device
 from classifier.recipes import DEFAULT_RECIPE, Disc, Recipe, find_recipe
 from classifier.resampling import resize
@@ -99,7 +100,7 @@ def preprocess(
     ((3, 1, 64, 64), torch.float32, True, True)
     """
     recipe = find_recipe(recipe)
-    place = _check_device(device)
+    place = find_device(device)
     _check_request(recipe, size, dtype)
     _check_images(images, recipe)
     turn = _check_rotation(rotation, recipe, len(images))
@@ -269,18 +270,6 @@ def _filtered(frames: torch.Tensor, recipe: Recipe, turn: NDArray[np.float64]) -
 def _blocks(count: int, length: int) -> Iterator[slice]:
     for first in range(0, count, length):
         yield slice(first, min(first + length, count))
-
-
-def _check_device(device: str | torch.device) -> torch.device:
-    try:
-        place = torch.device(device)
-        torch.empty(0, device=place)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0]
-        raise UsageError(
-            f"device: {str(device)!r} cannot be used ({reason}); 'cpu' always can."
-        ) from None
-    return place
 
 
 def _check_request(recipe: Recipe, size: int, dtype: torch.dtype) -> None:
