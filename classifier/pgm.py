@@ -64,6 +64,8 @@ _HEADER = re.compile(
     rb'P5\n(?:#"[^"\x00-\x08\x0a-\x1f\x7f]+"[^\x00-\x08\x0a-\x1f\x7f]*\n)+'
     rb"([0-9]{1,5}) ([0-9]{1,5})\n([0-9]{1,5})\n"
 )
+#: Searched for as a pattern, because a memoryview has no ``find``.
+_NEXT = re.compile(re.escape(_START))
 _COMMENT = re.compile(r'\n#"([^"\n]+)"([^\n]*)')
 
 
@@ -105,7 +107,7 @@ def believable_size(size: int) -> bool:
     return 0 < records <= _MOST_RECORDS and size <= records * (_IMAGE_BYTES + long)
 
 
-def is_pgm(data: bytes | bytearray) -> bool:
+def is_pgm(data: bytes | memoryview) -> bool:
     """Return whether there is anything in ``data`` that looks like a record.
 
     Examples
@@ -113,17 +115,17 @@ def is_pgm(data: bytes | bytearray) -> bool:
     >>> is_pgm(b"<html>404 Not Found</html>")
     False
     """
-    return data.startswith(b"P5") or _START in data
+    return data[:2] == b"P5" or _NEXT.search(data) is not None
 
 
 def scan_pgm(
-    data: bytes | bytearray, *, cut: bool = False
+    data: bytes | memoryview, *, cut: bool = False
 ) -> tuple[list[PgmRecord], list[BadRecord]]:
     r"""Find the records of a minute file.
 
     Parameters
     ----------
-    data : bytes or bytearray
+    data : bytes or memoryview
         The file, inflated.
     cut : bool
         Whether the data end where the file was cut off. A record that ends there too is not taken:
@@ -152,7 +154,7 @@ def scan_pgm(
             header, resume = bytes(found[0]), found.end()
             width, height, maxval = map(int, found.groups())
             end = resume + width * height * (2 if maxval > 255 else 1)
-            follows = data.startswith(_START, end) or end == len(data)
+            follows = end == len(data) or _starts(data, end)
             reason = _header_fault(header, height, width, maxval)
             if reason:
                 pass
@@ -168,15 +170,20 @@ def scan_pgm(
                 resume = end
         if reason:
             bad.append(BadRecord(number, reason))
-        if resume < len(data) and not data.startswith(_START, resume):
-            found_next = data.find(_START, resume)
-            resume = found_next if found_next >= 0 else len(data)
+        if resume < len(data) and not _starts(data, resume):
+            found_next = _NEXT.search(data, resume)
+            resume = found_next.start() if found_next else len(data)
             # Records whose headers are not even recognised keep their numbers.
             lost = round((resume - at) / (_IMAGE_BYTES + len(_START))) - 1
             bad += [BadRecord(number + 1 + k, "its header is damaged") for k in range(lost)]
             number += max(lost, 0)
         at, number = resume, number + 1
     return records, bad
+
+
+def _starts(data: bytes | memoryview, at: int) -> bool:
+    """Return whether a record begins at ``at``."""
+    return data[at : at + len(_START)] == _START
 
 
 def _header_fault(header: bytes, height: int, width: int, maxval: int) -> str:
@@ -192,13 +199,13 @@ def _header_fault(header: bytes, height: int, width: int, maxval: int) -> str:
 
 
 def decode_images(
-    data: bytes | bytearray, records: Sequence[PgmRecord], out: NDArray[np.uint16]
+    data: bytes | memoryview, records: Sequence[PgmRecord], out: NDArray[np.uint16]
 ) -> None:
     """Copy the counts of ``records`` into ``out``, in native byte order.
 
     Parameters
     ----------
-    data : bytes or bytearray
+    data : bytes or memoryview
         As given to :func:`scan_pgm`.
     records : sequence of PgmRecord
     out : ndarray of uint16, (frame, 256, 256)
