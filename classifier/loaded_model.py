@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from auroral_stats.errors import DataError, UsageError
 from classifier.checkpoint_header import Header
 from classifier.checkpoint_weights import build_model, load_checkpoint
-from classifier.model import find_device
+from classifier.model import find_device, fold_batch_norms
 from classifier.preprocess import preprocess
 
 __all__ = ["LoadedModel", "load_model"]
@@ -36,7 +36,7 @@ class LoadedModel:
         Of the checkpoint file.
     device : torch.device
     model : Module
-        In evaluation mode.
+        In evaluation mode, its batch norms folded into the convolutions.
     batch : int
         Frames that go through at once. All batches are filled up to it, so that a frame gets the
         same probabilities whatever comes with it.
@@ -158,9 +158,9 @@ def load_model(
     if batch is not None and batch < 1:
         raise UsageError(f"batch: {batch} came, expected 1 or more.")
     found = load_checkpoint(_bundled() if path is None else path, kind="classifier")
-    model = build_model(found.header, found.tensors).to(place)
-    if place.type == "cuda":
-        model = model.to(memory_format=torch.channels_last)
+    # Both halve the time of the network on a CPU, and change no more than its rounding.
+    model = fold_batch_norms(build_model(found.header, found.tensors))
+    model = model.to(place, memory_format=torch.channels_last)
     size = batch or (32 if place.type == "cpu" else 256)
     return LoadedModel(found.header, found.sha256, place, model, size, bf16)
 

@@ -43,6 +43,12 @@ def label(
     device: Annotated[
         str, typer.Option(help="auto, cpu or cuda; auto takes a GPU if there is one.")
     ] = "auto",
+    precision: Annotated[
+        str,
+        typer.Option(
+            help="fp32, bf16 (faster where the processor has it) or auto: bf16 on a GPU, fp32 on a CPU."
+        ),
+    ] = "auto",
     batch: Annotated[
         int | None,
         typer.Option(min=1, help="Frames at once; default 32, on a GPU 512."),
@@ -83,6 +89,7 @@ def label(
             start=start,
             end=end,
             device=device,
+            precision=precision,
             batch=batch,
             workers=workers,
             resume=resume,

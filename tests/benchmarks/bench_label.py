@@ -1,16 +1,17 @@
 """Labelling an archive, against its parts alone and against a plain Dataset + DataLoader loop.
 
 ``python tests/benchmarks/bench_label.py [--device cpu|cuda] [--workers 1] [--files 64]
-[--batch 16] [--size 64] [--model CHECKPOINT] [--rounds 3]`` prints a table. Minute files of 20
-frames with photon noise (107 kB a frame compressed, like real ones) are written to a temporary
-folder, which is removed.
+[--batch 16] [--size 64] [--precision auto|fp32|bf16] [--model CHECKPOINT] [--rounds 3]`` prints a
+table. Minute files of 20 frames with photon noise (107 kB a frame compressed, like real ones) are
+written to a temporary folder, which is removed.
 
 - ``decode``: the reading processes alone; each image is looked at no further.
 - ``model``: raw frames in memory to probabilities, preprocessing included.
 - ``label``: all of ``label_archive``, ledger and store included.
 - ``plain loop``: gzip of the standard library, the stretch as it is published (NumPy percentiles),
   frame by frame in a torch Dataset, a DataLoader with as many workers and batches, the same network
-  in the same precision. ``plain, our rooms``: the same loop with our reader and ``probabilities``.
+  as torchvision builds it, in float32 or, on a GPU, autocast to bfloat16. ``plain, our rooms``: the
+  same loop with our reader and ``probabilities``.
 
 Each is timed from its first result to its last (of ``label``, results are chunks of as many files
 as a batch has frames), so that the start of processes, the same few seconds for any archive, is in
@@ -130,6 +131,13 @@ class PlainFrames(torch.utils.data.IterableDataset):
 Tick = Callable[[int], None]
 
 
+def plain_network(model: Any) -> Any:
+    """The network of a loaded model as one would build it, with weights that cost the same."""
+    from classifier.checkpoint import build_model
+
+    return build_model(model.header).to(model.device)
+
+
 def plain_loop(
     paths: list[Path], model: Any, workers: int, batch: int, tick: Tick, *, ours: bool
 ) -> None:
@@ -141,6 +149,7 @@ def plain_loop(
         pin_memory=model.device.type == "cuda",
         multiprocessing_context="spawn" if workers else None,
     )
+    network = plain_network(model)
     done = 0
     for frames in loader:
         done += len(frames)
@@ -149,9 +158,9 @@ def plain_loop(
         else:
             with (
                 torch.inference_mode(),
-                torch.autocast(model.device.type, torch.bfloat16, enabled=model.bf16),
+                torch.autocast("cuda", torch.bfloat16, enabled=model.device.type == "cuda"),
             ):
-                logits = model.model(frames.to(model.device, non_blocking=True)).float()
+                logits = network(frames.to(model.device, non_blocking=True)).float()
             (logits / model.header.temperature).softmax(1).argmax(1).cpu().numpy()
         tick(done)
 
@@ -260,7 +269,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--architecture", default="resnet18")
     parser.add_argument("--model", type=Path, help="in place of one that learnt nothing")
-    parser.add_argument("--fp32", action="store_true", help="on a GPU too")
+    parser.add_argument("--precision", default="auto", choices=("auto", "fp32", "bf16"))
     parser.add_argument("--no-plain", action="store_true", help="leave out the plain loops")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--folder", type=Path, help="where to write the files, such as /dev/shm")
@@ -278,7 +287,8 @@ def main() -> None:
         path = options.model or make_model(
             Path(folder, "m.safetensors"), options.size, options.architecture
         )
-        model = load_model(path, options.device, bf16=cuda and not options.fp32)
+        bf16 = {"auto": cuda, "fp32": False, "bf16": True}[options.precision]
+        model = load_model(path, options.device, bf16=bf16)
         model = replace(model, batch=options.batch)
         for workers in options.workers:
             print(compare(root, model, argparse.Namespace(**vars(options) | {"workers": workers})))

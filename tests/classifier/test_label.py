@@ -128,7 +128,7 @@ def test_store_says_what_its_labels_are(archive, tmp_path):
     assert set(model.batches) == {32}
 
 
-@pytest.mark.parametrize("workers", [1, 2, 3])
+@pytest.mark.parametrize("workers", [1, 2, 6])
 def test_any_number_of_workers_gives_the_same_rows(archive, expected, tmp_path, workers):
     label_archive(archive, tmp_path, model=TinyModel(), batch=3, workers=workers)
     assert rows(tmp_path) == expected
@@ -542,4 +542,23 @@ def test_an_empty_folder_and_a_foreign_model_are_one_line(archive, tmp_path, che
     (tmp_path / "m.safetensors").write_bytes(b"no model")
     code, _, err = command(capfd, archive, *given, tmp_path / "m.safetensors")
     assert (code, err.count("\n")) == (1, 1)
+    assert not (tmp_path / "s").exists()
+
+
+def test_bfloat16_changes_probabilities_by_little(archive, tmp_path, checkpoint):
+    stored = []
+    for precision in ("fp32", "bf16"):
+        store = tmp_path / precision
+        label_archive(
+            archive, store, model=checkpoint, device="cpu", precision=precision, workers=0
+        )
+        months = rows(store).values()
+        stored.append(np.hstack([[month[name] for name in COLUMNS[2:]] for month in months]))
+    assert stored[0].shape == stored[1].shape
+    assert 0 < np.abs(stored[0] - stored[1]).max() < 4.5 / 255
+
+
+def test_an_unknown_precision_is_refused(archive, tmp_path):
+    with pytest.raises(UsageError, match="precision: 'half' came; expected one of auto, fp32, bf1"):
+        label_archive(archive, tmp_path / "s", precision="half")
     assert not (tmp_path / "s").exists()

@@ -14,6 +14,7 @@ from classifier.model import (
     encoder,
     feature_count,
     find_device,
+    fold_batch_norms,
     seeded,
 )
 
@@ -86,3 +87,24 @@ def test_a_gpu_that_is_not_there_is_one_clear_line():
         find_device("cuda")
     assert "\n" not in str(caught.value)
     assert find_device("auto") == torch.device("cpu")
+
+
+@pytest.mark.parametrize("name", ["resnet18", "resnet50"])
+def test_folding_leaves_no_batch_norm_and_the_same_numbers(name: str):
+    with seeded(3):
+        model = Classifier(encoder(name), ClassifierHead(feature_count(name)))
+        # statistics and scales as training leaves them: none is 0 or 1
+        for module in model.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                torch.nn.init.uniform_(module.weight, 0.3, 1.5)
+                torch.nn.init.normal_(module.bias, std=0.3)
+                module.running_mean.normal_(std=0.5)
+                module.running_var.uniform_(0.5, 2)
+        x = torch.rand(3, 1, 64, 64, dtype=torch.float64)
+    model = model.double().eval()
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    folded = fold_batch_norms(model)
+    assert not any(isinstance(each, torch.nn.BatchNorm2d) for each in folded.modules())
+    with torch.inference_mode():
+        torch.testing.assert_close(folded(x), model(x), rtol=1e-9, atol=1e-9)
+    assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
