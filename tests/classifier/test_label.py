@@ -546,16 +546,22 @@ def test_an_empty_folder_and_a_foreign_model_are_one_line(archive, tmp_path, che
 
 
 def test_bfloat16_changes_probabilities_by_little(archive, tmp_path, checkpoint):
+    from classifier.checkpoint import build_model, load_checkpoint, save_checkpoint
+
+    found = load_checkpoint(checkpoint)
+    # Sharp enough for differences to show: what never trained is sure of nothing.
+    sharp = save_checkpoint(
+        tmp_path / "sharp.safetensors",
+        build_model(found.header, found.tensors),
+        replace(found.header, temperature=0.02),
+    )
     stored = []
     for precision in ("fp32", "bf16"):
         store = tmp_path / precision
-        label_archive(
-            archive, store, model=checkpoint, device="cpu", precision=precision, workers=0
-        )
+        label_archive(archive, store, model=sharp, device="cpu", precision=precision, workers=0)
         months = rows(store).values()
         stored.append(np.hstack([[month[name] for name in COLUMNS[2:]] for month in months]))
-    assert stored[0].shape == stored[1].shape
-    assert 0 < np.abs(stored[0] - stored[1]).max() < 4.5 / 255
+    assert 0 < np.abs(stored[0] - stored[1]).max() < 0.1
 
 
 def test_an_unknown_precision_is_refused(archive, tmp_path):
