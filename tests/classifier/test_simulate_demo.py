@@ -23,6 +23,7 @@ from classifier.demo_frames import simulate_demo_frames
 from classifier.demo_minutes import DemoMinute, choose_minutes
 from classifier.frame_files import find_frames
 from classifier.frames import read_frames
+from classifier.pgm import write_pgm
 from classifier.sky import moon_is_up
 
 #: Two hours at Gillam with the Moon up, and two without.
@@ -149,10 +150,58 @@ def test_the_frames_are_those_of_the_labels(
     before = {path: path.stat().st_mtime_ns for path in world.rglob("*.gz")}
     simulate_demo_frames(world, progress=lambda *_: pytest.fail("drawn again"))
     assert before == {path: path.stat().st_mtime_ns for path in world.rglob("*.gz")}
-    files[0].path.unlink()
-    with pytest.raises(UsageError, match="remove that folder"):
-        simulate_demo_frames(world)
     assert not list(world.glob(".auroral_stats*"))
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A world with two minutes of frames."""
+    world = make_world(tmp_path_factory.mktemp("drawn") / "world")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(demo_frames, "choose_minutes", few)
+        simulate_demo_frames(world)
+    return world
+
+
+@pytest.mark.parametrize("harm", ["emptied", "halved", "last byte lost", "one bit", "removed"])
+def test_a_file_that_was_harmed_later_is_made_again(
+    drawn: Path, monkeypatch: pytest.MonkeyPatch, harm: str
+) -> None:
+    monkeypatch.setattr(demo_frames, "choose_minutes", few)
+    paths = sorted((drawn / "frames").rglob("*.gz"))
+    whole = [path.read_bytes() for path in paths]
+    stamps = [path.stat().st_mtime_ns for path in paths]
+    content = bytearray(whole[1])
+    if harm == "one bit":
+        content[len(content) // 2] ^= 1
+    else:
+        del content[{"emptied": 0, "halved": len(content) // 2}.get(harm, -1) :]
+    paths[1].write_bytes(content)
+    if harm == "removed":
+        paths[1].unlink()
+    told: list[tuple[int, int]] = []
+    simulate_demo_frames(drawn, progress=lambda *counts: told.append(counts))
+    assert [path.read_bytes() for path in paths] == whole
+    assert paths[0].stat().st_mtime_ns == stamps[0], "the sound one is left alone"
+    assert told == [(0, 1), (1, 1)]
+    assert not list(drawn.glob(".auroral_stats*"))
+    simulate_demo_frames(drawn, progress=lambda *_: pytest.fail("drawn again"))
+
+
+def test_frames_that_are_not_of_this_seed_or_not_simulated_stay(
+    drawn: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(demo_frames, "choose_minutes", few)
+    with pytest.raises(UsageError, match=r"other frames than those of this seed.*remove"):
+        simulate_demo_frames(drawn, seed=1)
+    path = min((drawn / "frames").rglob("*.gz"))
+    simulated, frames = path.read_bytes(), read_frames(path)
+    write_pgm(path, frames.images[:3], frames.time[:3], site=str(frames.site), simulated=False)
+    taken = path.read_bytes()
+    with pytest.raises(UsageError, match=r"does not say that its frames are simulated.*move"):
+        simulate_demo_frames(drawn)
+    assert path.read_bytes() == taken
+    path.write_bytes(simulated)
 
 
 def test_other_folders_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
