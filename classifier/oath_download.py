@@ -2,9 +2,10 @@
 
 The bytes arrive in ``NAME.part`` and the file takes its name when all are there. A run that is
 stopped leaves ``NAME.part`` and goes on from it next time, if the server still has the same file
-(its ``ETag`` or date is asked for with ``If-Range``). Beside the file, ``NAME.json`` keeps address,
-size, SHA-256 and date. The authors publish no checksum: what came can only be compared with what
-came before, and its content with the published counts (:func:`classifier.oath.open_oath`).
+(its ``ETag`` or date is asked for with ``If-Range``); with a server that tells neither it begins
+again. Beside the file, ``NAME.json`` keeps address, size, SHA-256 and date. The authors publish no
+checksum: what came can only be compared with what came before, and its content with the published
+counts (:func:`classifier.oath.open_oath`).
 """
 
 from __future__ import annotations
@@ -222,7 +223,8 @@ def download_oath(
         If ``folder`` is a file.
     ArchiveError
         If the server does not have it or does not answer, the disk is full, or the file that is
-        there is not the one whose checksum was kept. What had arrived stays, to go on from.
+        there is not the one whose checksum was kept. What had arrived stays, to go on from, unless
+        the server gives nothing by which that could be done.
 
     Examples
     --------
@@ -232,12 +234,12 @@ def download_oath(
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder}: is a file; name a folder.")
     target = folder / url.rsplit("/", 1)[-1]
+    part = target.with_name(target.name + ".part")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         kept = _kept(target)
         if target.exists():
             return _present(target, kept)
-        part = target.with_name(target.name + ".part")
         fetch(url, part, progress=progress, patience=patience, remedy=_REMEDY)
         _check_content(part, url)
         sha256 = _sha256(part)
@@ -246,11 +248,14 @@ def download_oath(
     except OSError as error:
         if isinstance(error, ArchiveError):
             raise
-        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+        advice = "Name another folder, or"
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            held = part.exists() and part.stat().st_size > 0
+            arrived = "has arrived is" if held else "had arrived is not"
+            advice = f"What {arrived} kept: make room and"
         raise ArchiveError(
-            f"{folder}: the tarball cannot be written ({error.strerror or error}). "
-            f"{'What has arrived is kept: make room and' if full else 'Name another folder, or'} "
-            "start again."
+            f"{folder}: the tarball cannot be written ({error.strerror or error}). {advice} start "
+            "again."
         ) from error
     earlier = tuple(
         x for x in ((*kept.earlier_sha256, kept.sha256) if kept else ()) if x and x != sha256

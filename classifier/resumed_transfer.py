@@ -1,8 +1,10 @@
 """Fetch one large file over HTTP, resumed where it broke off.
 
 The server is asked for the rest of a file with ``Range``, and with ``If-Range`` for the whole of it
-should it have another one by now. A server that is busy is waited for as long as it asks
-(``Retry-After``); a connection that fails, stalls or breaks off is tried again a few times.
+should it have another one by now. Where the server gives nothing to tell one file from another (no
+``ETag`` and no date), or sends no parts of files, a download that failed has to begin again: then
+nothing of it is kept. A server that is busy is waited for as long as it asks (``Retry-After``); a
+connection that fails, stalls or breaks off is tried again a few times.
 """
 
 from __future__ import annotations
@@ -89,13 +91,21 @@ def fetch(
     ------
     ArchiveError
         If the server does not have the file or does not answer, another run is at it, or there is
-        no room for it; what had arrived stays.
+        no room for it. What had arrived stays, if another run can go on from it; if none can,
+        ``part`` is empty.
     OSError
-        If ``part`` cannot be written.
+        If ``part`` cannot be written; what had arrived stays likewise.
     """
     say = progress or (lambda *_: None)
-    with part.open("ab") as sink, _alone(sink, part):
-        _fetch(url, sink, _Validator(_state_path(part)), say, patience or Patience(), remedy)
+    # Without a buffer: what a full disk has refused is not written later, when the file is closed.
+    with part.open("ab", buffering=0) as sink, _alone(sink, part):
+        validator = _Validator(_state_path(part))
+        try:
+            _fetch(url, sink, validator, say, patience or Patience(), remedy)
+        except BaseException:
+            if not validator.value:
+                _restart(sink)
+            raise
 
 
 def forget(part: Path) -> None:
@@ -135,7 +145,8 @@ def _fetch(
                 if failures >= patience.attempts or wait > patience.longest_wait:
                     asked = f"; it asks to come back in {wait:.0f} s" if again.wait else ""
                     raise ArchiveError(
-                        f"{url}: {again}{asked}. {_arrived(sink)}Start again later{remedy and ', or '}{remedy}"
+                        f"{url}: {again}{asked}. {_arrived(sink, validator)}Start again "
+                        f"later{remedy and ', or '}{remedy}"
                     ) from again
                 say(sink.tell(), validator.total, f"{again}; next attempt in {wait:.0f} s")
                 time.sleep(wait)
@@ -184,12 +195,10 @@ def _attempt(
                 validator.set(answer.headers, total)
             _check_room(Path(sink.name), (total or 0) - have)
             for chunk in answer.iter_content(_CHUNK):
-                sink.write(chunk)
+                _append(sink, chunk)
                 say(sink.tell(), total, "")
     except RequestException as error:
         raise _Again(_words(error)) from error
-    finally:
-        sink.flush()
     if total is not None and sink.tell() != total:
         if sink.tell() > total:
             _restart(sink)
@@ -215,6 +224,8 @@ class _Validator:
         """Keep what an answer says; a weak tag does not promise the same bytes."""
         tag = headers.get("ETag", "")
         self.value = tag if tag.startswith('"') else headers.get("Last-Modified", "")
+        if headers.get("Accept-Ranges", "").strip().lower() == "none":
+            self.value = ""  # the rest of the file cannot be asked for
         self.total = total
         content = json.dumps({"validator": self.value, "total": total})
         write_whole(self.path, lambda path: path.write_text(content, encoding="utf-8"))
@@ -245,8 +256,22 @@ def _restart(sink: IO[bytes]) -> int:
     return 0
 
 
-def _arrived(sink: IO[bytes]) -> str:
-    return f"{sink.tell() / 1e6:.1f} MB have arrived and are kept. " if sink.tell() else ""
+def _append(sink: IO[bytes], chunk: bytes) -> None:
+    """Write all of a chunk: a file without a buffer may take less at once."""
+    rest = memoryview(chunk)
+    while rest:
+        rest = rest[sink.write(rest) :]
+
+
+def _arrived(sink: IO[bytes], validator: _Validator) -> str:
+    if not sink.tell():
+        return ""
+    if validator.value:
+        return f"{sink.tell() / 1e6:.1f} MB have arrived and are kept. "
+    return (
+        f"{sink.tell() / 1e6:.1f} MB had arrived and are not kept, because with this server no "
+        "download can be resumed. "
+    )
 
 
 def _content_range(headers: Mapping[str, str]) -> tuple[int, int | None]:

@@ -46,6 +46,7 @@ class Server(http.server.ThreadingHTTPServer):
         self.body = BODY
         self.etag = '"first"'
         self.modified = ""
+        self.ranges = ""
         self.faults: list[Fault | None] = []
         self.seen: list[dict[str, str]] = []
 
@@ -90,6 +91,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     ) -> None:
         self.send_response(status)
         headers = {"Content-Length": str(len(body)), **extra}
+        headers |= {"Accept-Ranges": self.server.ranges} if self.server.ranges else {}
         headers |= {"ETag": self.server.etag} if self.server.etag else {}
         headers |= {"Last-Modified": self.server.modified} if self.server.modified else {}
         for name, value in headers.items():
@@ -203,6 +205,22 @@ def test_without_tag_and_date_it_begins_again(server: Server, tmp_path: Path) ->
     assert "Range" not in server.seen[1]
 
 
+@pytest.mark.parametrize("ranges", ["", "none"])
+def test_what_no_run_can_go_on_from_is_not_said_to_be_kept(
+    server: Server, tmp_path: Path, ranges: str
+) -> None:
+    """Neither tag nor date, or a server that says that it sends no parts."""
+    server.etag, server.ranges = ('"first"', ranges) if ranges else ("", "")
+    server.faults = [breaks_off(25 * 2**14)] * 20
+    with pytest.raises(ArchiveError, match=r"0\.4 MB had arrived and are not kept") as told:
+        download_oath(tmp_path, url=server.url, patience=QUICK)
+    assert "and are kept" not in str(told.value)
+    assert (tmp_path / f"{TARBALL}.part").stat().st_size == 0
+    server.faults, server.seen = [], []
+    assert download_oath(tmp_path, url=server.url, patience=QUICK).sha256 == SHA256
+    assert "Range" not in server.seen[0]
+
+
 def test_a_server_without_ranges_is_read_from_the_start(server: Server, tmp_path: Path) -> None:
     server.faults = [breaks_off(300_000), lambda h: h.answer(200, BODY, {})]
     assert download_oath(tmp_path, url=server.url, patience=QUICK).path.read_bytes() == BODY
@@ -311,16 +329,25 @@ def test_two_runs_do_not_write_into_one_file(server: Server, tmp_path: Path) -> 
         download_oath(tmp_path, url=server.url)
 
 
-def test_a_full_disk_keeps_what_arrived(
-    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("etag", "told", "held"),
+    [
+        ('"first"', "What has arrived is kept: make room and start again", len(BODY)),
+        ("", "What had arrived is not kept: make room and start again", 0),
+    ],
+)
+def test_a_full_disk_keeps_what_a_later_run_can_go_on_from(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, etag: str, told: str, held: int
 ) -> None:
     def full(_: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
+    server.etag = etag
     monkeypatch.setattr(resumed_transfer.os, "fsync", full)
-    with pytest.raises(ArchiveError, match=r"No space left on device.*make room and start again"):
+    with pytest.raises(ArchiveError, match=rf"No space left on device.*{told}"):
         download_oath(tmp_path, url=server.url)
     assert names(tmp_path) == {f"{TARBALL}.part", f"{TARBALL}.part.json"}
+    assert (tmp_path / f"{TARBALL}.part").stat().st_size == held
 
 
 def test_more_than_the_disk_holds_is_not_begun(server: Server, tmp_path: Path) -> None:
