@@ -27,6 +27,7 @@ import numpy as np
 
 from auroral_stats.errors import ArchiveError, UsageError
 from auroral_stats.sites import check_sites
+from classifier.frame_copies import best_copy
 from classifier.frame_names import SITE, frame_name
 
 __all__ = ["FrameFile", "find_frames", "instant"]
@@ -103,8 +104,9 @@ def find_frames(
     -------
     iterator of FrameFile
         Of a minute that is there as ``.pgm.gz``, ``.pgm.bz2`` and ``.pgm``, the first of these; of
-        an hour in several versions, the latest; of several copies of one kind, the largest. A file
-        of zero bytes, as a full disk leaves, is taken only if there is no other. An hourly file and minute files of the same hour
+        an hour in several versions, the latest; of several copies of one kind, the largest. One that
+        was cut short, as by a full disk, is taken only if there is no whole one
+        (:func:`classifier.frame_copies.best_copy`). An hourly file and minute files of the same hour
         are different sources, and all are found. Hidden files, and those whose names are not those
         of an archive (such as unfinished downloads), are passed over. A file in a folder of another
         date comes at the time of that folder.
@@ -224,17 +226,10 @@ def _walk(top: _Folder, wanted: _Wanted) -> Iterator[FrameFile]:
             copies = [item]
             while heap and heap[0][:4] == (time, 1, site, source):
                 copies.append(heapq.heappop(heap)[-1])
-            yield item if len(copies) == 1 else min(copies, key=_preference)
-
-
-def _preference(file: FrameFile) -> tuple[bool, int, int, str]:
-    """Return what orders copies of one minute or hour, the best first."""
-    name = frame_name(file.path.name)
-    try:
-        size = file.path.stat().st_size
-    except OSError:  # removed meanwhile
-        size = 0
-    return size == 0, name.rank if name else 0, -size, str(file.path)
+            if len(copies) > 1:
+                best = best_copy(copy.path for copy in copies)
+                item = next(copy for copy in copies if copy.path == best)
+            yield item
 
 
 def _entries(folder: _Folder, wanted: _Wanted) -> Iterator[tuple[Any, ...]]:

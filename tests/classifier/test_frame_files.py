@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import bz2
+import itertools
 import os
+import tempfile
 import tracemalloc
 from pathlib import Path
 
@@ -13,9 +16,12 @@ from hypothesis import strategies as st
 
 from auroral_stats.errors import ArchiveError, UsageError
 from classifier import frame_files as room
+from classifier.frame_copies import seems_whole
 from classifier.frame_files import find_frames, instant
 from classifier.frame_names import frame_name
 from classifier.frames import find_frames as reexported
+from classifier.frames import read_frames
+from classifier.pgm import write_pgm
 
 
 def minute_path(time: np.datetime64, site: str, suffix: str = ".pgm.gz", camera: str = "") -> str:
@@ -323,6 +329,80 @@ def test_an_empty_copy_does_not_hide_a_whole_one(tmp_path: Path) -> None:
         (tmp_path / folder).mkdir()
         (tmp_path / folder / f"{name}.gz").write_bytes(bytes(size))
     assert [file.path.parent.name for file in find_frames(tmp_path)] == ["b"]
+
+
+@pytest.fixture(scope="module")
+def copies() -> dict[str, bytes]:
+    """One minute of four frames in each kind of file, as good as random."""
+    images = np.random.default_rng(5).integers(0, 2**16, (4, 256, 256), np.uint16)
+    time = np.datetime64("2014-03-10T06:00:00") + 3 * np.arange(4)
+    content = {}
+    for suffix in ("", ".gz", ".bz2"):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, f"copy.pgm{suffix}")
+            write_pgm(path, images, time, site="gill", simulated=True, compression=1)
+            content[suffix] = path.read_bytes()
+    return content
+
+
+NAME = "20140310_0600_gill_themis19_full.pgm"
+
+
+@pytest.mark.parametrize(("cut", "whole"), list(itertools.permutations(["", ".gz", ".bz2"], 2)))
+def test_a_copy_that_was_cut_short_does_not_hide_a_whole_one(
+    tmp_path: Path, copies: dict[str, bytes], cut: str, whole: str
+) -> None:
+    (tmp_path / f"{NAME}{whole}").write_bytes(copies[whole])
+    lengths = np.random.default_rng(0).integers(11, len(copies[cut]), 40)
+    for length in (0, 1, 2, 3, 10, *lengths, *range(-12, 0)):
+        (tmp_path / f"{NAME}{cut}").write_bytes(copies[cut][:length])
+        (file,) = find_frames(tmp_path)
+        assert file.path.name == f"{NAME}{whole}", f"cut at {length}"
+    assert len(read_frames(file.path).time) == 4
+    (tmp_path / f"{NAME}{cut}").write_bytes(b"<html>404 Not Found</html>" * 100_000)
+    assert [file.path.name for file in find_frames(tmp_path)] == [f"{NAME}{whole}"]
+    # of two whole ones the first kind; of two that are both cut the larger
+    for suffix in (cut, whole):
+        (tmp_path / f"{NAME}{suffix}").write_bytes(copies[suffix])
+    first = min(cut, whole, key=[".gz", ".bz2", ""].index)
+    assert [file.path.name for file in find_frames(tmp_path)] == [f"{NAME}{first}"]
+    (tmp_path / f"{NAME}{cut}").write_bytes(copies[cut][:300_000])
+    (tmp_path / f"{NAME}{whole}").write_bytes(copies[whole][:299_999])
+    assert [file.path.name for file in find_frames(tmp_path)] == [f"{NAME}{cut}"]
+
+
+def test_a_whole_copy_in_another_folder_is_found(tmp_path: Path, copies: dict[str, bytes]) -> None:
+    for folder, content in (("a", copies[".gz"][:-1] + bytes(9)), ("b", copies[".gz"])):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / f"{NAME}.gz").write_bytes(content)
+    assert [file.path.parent.name for file in find_frames(tmp_path)] == ["b"]
+
+
+def test_every_whole_bzip2_file_is_known_by_its_end(tmp_path: Path) -> None:
+    """The mark of the end may begin at any bit of a byte; so do those of these files."""
+    path, begins = tmp_path / "copy.bz2", set()
+    for size in range(64):
+        content = bz2.compress(np.random.default_rng(size).bytes(size))
+        path.write_bytes(content)
+        assert seems_whole(path)
+        begins.add(f"{int.from_bytes(content):b}".rindex(f"{0x177245385090:048b}"[3:]) % 8)
+        path.write_bytes(content[:-1])
+        assert not seems_whole(path)
+    assert len(begins) == 8
+
+
+def test_a_file_without_a_rival_is_not_opened(tmp_path: Path, monkeypatch) -> None:
+    touch(tmp_path, *[minute_path(time, "gill") for time in minutes("2014-03-10T06:00", 5)])
+    touch(tmp_path, minute_path(np.datetime64("2014-03-10T06:03"), "gill", ".pgm"))
+    opened: list[str] = []
+
+    def recorded(path: Path, *_: object, **__: object):
+        opened.append(path.name[9:13] + path.suffix)
+        raise FileNotFoundError
+
+    monkeypatch.setattr(Path, "open", recorded)
+    assert len(found(tmp_path)) == 5
+    assert opened == ["0603.gz", "0603.pgm"]
 
 
 @pytest.mark.parametrize(
