@@ -26,35 +26,12 @@ from classifier.sky import (
     station_night_style,
 )
 
-SECOND = np.timedelta64(1, "s")
-DARK = np.datetime64("2014-02-27T05:00:00")  # no Moon at Gillam
-LEVEL = replace(
-    station_night_style(0, "gill", "2014-02-26"),
-    family="clean",
-    rotation=0.0,
-    tilt_north=0.0,
-    tilt_east=0.0,
-    snow=0.0,
-    frost=0.0,
-    dirt=0.0,
-    haze=0.0,
-    focus=0.6,
-    stars=1.0,
-    town=10.0,
-    airglow=100.0,
-)
-
-
-def spaced(count: int, step: int = 3, start: np.datetime64 = DARK) -> np.ndarray:
-    return start + np.arange(count) * step * SECOND
-
-
 # ---- one scene in whatever order ----------------------------------------------------------------
 
 
-def test_a_frame_is_the_same_drawn_alone_or_in_company():
+def test_a_frame_is_the_same_drawn_alone_or_in_company(level, spaced):
     label = ["arc"] * 5 + ["discrete"] * 6 + ["diffuse"] * 4 + ["cloudy"] * 5
-    scene = scene_of("gill", spaced(20), label, style=LEVEL, seed=2)
+    scene = scene_of("gill", spaced(20), label, style=level, seed=2)
     whole, weights = draw_frames(scene, spaced(20))
     for row in (13, 4, 5, 0, 19):
         image, weight = draw_frames(scene, spaced(20)[row])
@@ -63,7 +40,7 @@ def test_a_frame_is_the_same_drawn_alone_or_in_company():
     assert [CLASSES[k] for k in weights.argmax(axis=1)] == label
 
 
-def test_another_process_draws_the_same_bits():
+def test_another_process_draws_the_same_bits(spaced):
     code = (
         "import numpy as np, hashlib; from classifier.sky import simulate_frames;"
         "t = np.datetime64('2014-02-27T05:00:09');"
@@ -78,8 +55,8 @@ def test_another_process_draws_the_same_bits():
     assert hashlib.sha256(np.ascontiguousarray(here)).hexdigest() == there
 
 
-def test_consecutive_frames_show_one_sky_that_moves():
-    made = simulate_frames("gill", spaced(40, 3), "discrete", style=LEVEL, seed=8).images
+def test_consecutive_frames_show_one_sky_that_moves(level, spaced):
+    made = simulate_frames("gill", spaced(40, 3), "discrete", style=level, seed=8).images
     from scipy.ndimage import gaussian_filter
 
     soft = np.stack([gaussian_filter(image.astype(float), 3)[60:196, 60:196] for image in made])
@@ -90,12 +67,12 @@ def test_consecutive_frames_show_one_sky_that_moves():
 
 
 @pytest.mark.parametrize("label", ["arc", "diffuse", "discrete", "cloudy"])
-def test_every_seed_has_a_sky_of_its_own(label):
+def test_every_seed_has_a_sky_of_its_own(label, level, dark):
     from scipy.ndimage import gaussian_filter
 
     skies = [
         gaussian_filter(
-            simulate_frames("gill", DARK, label, style=LEVEL, seed=seed).images[0].astype(float), 3
+            simulate_frames("gill", dark, label, style=level, seed=seed).images[0].astype(float), 3
         )[50:206, 50:206].ravel()
         for seed in range(6)
     ]
@@ -124,12 +101,12 @@ def test_every_frame_is_dominated_by_its_own_class(runs):
         assert weights[name] > 0.5
 
 
-def test_a_second_class_is_told_in_the_truth():
-    made = simulate_frames("gill", spaced(2), "arc", style=LEVEL, seed=1, mixture=1.0)
+def test_a_second_class_is_told_in_the_truth(level, spaced):
+    made = simulate_frames("gill", spaced(2), "arc", style=level, seed=1, mixture=1.0)
     weights = made.weights[0]
     assert weights.sum() == pytest.approx(1.0, abs=1e-6)
     assert weights.argmax() == CLASSES.index("arc")
-    plain = simulate_frames("gill", spaced(2), "arc", style=LEVEL, seed=1)
+    plain = simulate_frames("gill", spaced(2), "arc", style=level, seed=1)
     assert plain.weights[0, 0] == 1.0
     assert made.simulated
 
@@ -137,9 +114,9 @@ def test_a_second_class_is_told_in_the_truth():
 # ---- styles ------------------------------------------------------------------------------------
 
 
-def test_a_style_is_held_for_a_station_night():
+def test_a_style_is_held_for_a_station_night(spaced, dark):
     one = simulate_frames("gill", spaced(2), ["arc", "clear"], seed=4)
-    two = simulate_frames("gill", DARK + np.timedelta64(4, "h"), "clear", seed=4)
+    two = simulate_frames("gill", dark + np.timedelta64(4, "h"), "clear", seed=4)
     assert set(one.families) == set(two.families)
     style = station_night_style(4, "gill", "2014-02-26")
     assert scene_of("gill", spaced(2), "arc", seed=4).style == style
@@ -175,7 +152,7 @@ def test_nights_begin_at_19_ut():
 # ---- classes -----------------------------------------------------------------------------------
 
 
-def test_no_level_of_counts_parts_clear_from_diffuse_and_yet_they_differ():
+def test_no_level_of_counts_parts_clear_from_diffuse_and_yet_they_differ(dark):
     styles = [
         replace(
             station_night_style(seed, "gill", "2014-02-26"),
@@ -188,7 +165,7 @@ def test_no_level_of_counts_parts_clear_from_diffuse_and_yet_they_differ():
     disc = view_of("gill", styles[0]).radius < 0.85
     made = {
         label: [
-            simulate_frames("gill", DARK, label, style=style, seed=100 + k).images[0][disc]
+            simulate_frames("gill", dark, label, style=style, seed=100 + k).images[0][disc]
             for k, style in enumerate(styles)
         ]
         for label in ("clear", "diffuse")
@@ -208,13 +185,15 @@ def test_no_level_of_counts_parts_clear_from_diffuse_and_yet_they_differ():
 
 # ---- mistakes ----------------------------------------------------------------------------------
 
+TIMES = np.datetime64("2014-02-27T05:00:00") + np.arange(3)
+
 
 @pytest.mark.parametrize(
     ("time", "label", "message"),
     [
-        (spaced(2), "aurora", "classes are arc"),
-        (spaced(3), ["arc", "arc"], "2 labels came for 3 times"),
-        (spaced(3)[::-1], "arc", "must increase"),
+        (TIMES[:2], "aurora", "classes are arc"),
+        (TIMES, ["arc", "arc"], "2 labels came for 3 times"),
+        (TIMES[::-1], "arc", "must increase"),
         ([], "arc", "one or more datetimes"),
         ("noon", "arc", "datetimes"),
     ],
@@ -224,10 +203,10 @@ def test_mistakes_are_named(time, label, message):
         simulate_frames("gill", time, label)
 
 
-def test_a_scene_is_one_night_and_a_mixture_a_chance():
+def test_a_scene_is_one_night_and_a_mixture_a_chance(spaced, dark):
     with pytest.raises(UsageError, match="2 nights"):
         scene_of("gill", spaced(2, 86_400), "arc")
     with pytest.raises(UsageError, match="0 to 1"):
-        scene_of("gill", DARK, "arc", mixture=2.0)
+        scene_of("gill", dark, "arc", mixture=2.0)
     with pytest.raises(UsageError, match="unknown site"):
-        simulate_frames("nowhere", DARK, "arc")
+        simulate_frames("nowhere", dark, "arc")

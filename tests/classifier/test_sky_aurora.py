@@ -12,38 +12,15 @@ from classifier._sky.aurora_map import field_at, projection
 from classifier._sky.diffuse import patches, pulsation
 from classifier._sky.view import SHAPE, view_of
 from classifier.optics import pixel_of, standard_fisheye
-from classifier.sky import simulate_frames, station_night_style
-
-SECOND = np.timedelta64(1, "s")
-DARK = np.datetime64("2014-02-27T05:00:00")  # no Moon at Gillam
-LEVEL = replace(
-    station_night_style(0, "gill", "2014-02-26"),
-    family="clean",
-    rotation=0.0,
-    tilt_north=0.0,
-    tilt_east=0.0,
-    snow=0.0,
-    frost=0.0,
-    dirt=0.0,
-    haze=0.0,
-    focus=0.6,
-    stars=1.0,
-    town=10.0,
-    airglow=100.0,
-)
-
-
-def spaced(count: int, step: int = 3, start: np.datetime64 = DARK) -> np.ndarray:
-    return start + np.arange(count) * step * SECOND
-
+from classifier.sky import simulate_frames
 
 # ---- aurora ------------------------------------------------------------------------------------
 
 
-def test_arcs_lie_along_magnetic_east_and_west():
+def test_arcs_lie_along_magnetic_east_and_west(level):
     """At Gakona, whose magnetic north is 21 deg from the geographic; measured on the frames."""
     time = np.datetime64("2011-01-06T09:00:00")
-    style = replace(LEVEL, key="level", site_key="level")
+    style = replace(level, key="level", site_key="level")
     field = field_at("gako", 2011)
     assert field.azimuth == pytest.approx(21.3, abs=1.0)
     matrix = projection("gako", style, 2011)
@@ -77,10 +54,10 @@ def test_arcs_lie_along_magnetic_east_and_west():
     assert time.dtype == np.dtype("M8[s]")
 
 
-def test_the_layer_brightens_towards_the_horizon_as_van_rhijn_says():
-    matrix = projection("gill", LEVEL, 2014)
+def test_the_layer_brightens_towards_the_horizon_as_van_rhijn_says(level):
+    matrix = projection("gill", level, 2014)
     image = (matrix @ np.ones(matrix.shape[1], dtype=np.float32)).reshape(SHAPE)
-    view = view_of("gill", LEVEL)
+    view = view_of("gill", level)
     for elevation in (90.0, 60.0, 40.0, 25.0):
         here = np.abs(view.elevation - elevation) < 0.6
         flat = 6371.2 * np.cos(np.radians(elevation)) / (6371.2 + 112.0)
@@ -115,14 +92,14 @@ def test_patches_brighten_and_dim_smoothly_and_many_never_go_out():
 
 
 @pytest.mark.parametrize(("label", "steady"), [("arc", True), ("diffuse", False)])
-def test_only_diffuse_aurora_pulsates(label, steady):
+def test_only_diffuse_aurora_pulsates(label, steady, level, spaced):
     """The largest change within 15 s, against the range of light of the frame, in soft pictures."""
     from scipy.ndimage import gaussian_filter
 
-    disc = view_of("gill", LEVEL).radius < 0.85
+    disc = view_of("gill", level).radius < 0.85
     changes = []
     for seed in range(10):
-        made = simulate_frames("gill", spaced(6), label, style=LEVEL, seed=seed).images
+        made = simulate_frames("gill", spaced(6), label, style=level, seed=seed).images
         soft = np.stack([gaussian_filter(one.astype(float), 3)[disc] for one in made])
         low, high = np.percentile(soft, [1, 99])
         changes.append(np.ptp(soft, axis=0).max() / (high - low))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -16,40 +14,17 @@ from classifier._sky.view import SHAPE, view_of
 from classifier.optics import pixel_of, standard_fisheye
 from classifier.sky import moon_is_up, simulate_frames, station_night_style
 
-SECOND = np.timedelta64(1, "s")
-DARK = np.datetime64("2014-02-27T05:00:00")  # no Moon at Gillam
-LEVEL = replace(
-    station_night_style(0, "gill", "2014-02-26"),
-    family="clean",
-    rotation=0.0,
-    tilt_north=0.0,
-    tilt_east=0.0,
-    snow=0.0,
-    frost=0.0,
-    dirt=0.0,
-    haze=0.0,
-    focus=0.6,
-    stars=1.0,
-    town=10.0,
-    airglow=100.0,
-)
-
-
-def spaced(count: int, step: int = 3, start: np.datetime64 = DARK) -> np.ndarray:
-    return start + np.arange(count) * step * SECOND
-
-
 # ---- camera ------------------------------------------------------------------------------------
 
 
-def test_variance_grows_with_counts_as_in_real_cameras():
+def test_variance_grows_with_counts_as_in_real_cameras(level):
     """Slope 1.72 and 20 and 21 counts of read noise were measured on frames of two stations."""
-    view = view_of("gill", LEVEL)
+    view = view_of("gill", level)
     rng = np.random.default_rng(1)
     means, variances = [], []
     for light in (0.0, 300.0, 1000.0, 4000.0, 12000.0):
         sky = np.full(SHAPE, light, dtype=np.float32)
-        first, second = (expose(sky, view, LEVEL, 0.0, rng).astype(float) for _ in range(2))
+        first, second = (expose(sky, view, level, 0.0, rng).astype(float) for _ in range(2))
         flat = (view.radius < 0.4) & (first < 60_000)
         difference = (first - second)[flat]
         # robust against hot pixels
@@ -58,15 +33,15 @@ def test_variance_grows_with_counts_as_in_real_cameras():
         means.append(np.median(first[flat]))
     slope, at_zero = np.polyfit(np.array(means) - means[0], variances, 1)
     assert slope == pytest.approx(COUNTS_PER_ELECTRON, rel=0.06)
-    assert at_zero == pytest.approx(LEVEL.read_noise**2, rel=0.25)
-    assert means[0] == pytest.approx(LEVEL.background, abs=15)
+    assert at_zero == pytest.approx(level.read_noise**2, rel=0.25)
+    assert means[0] == pytest.approx(level.background, abs=15)
 
 
-def test_dark_corners_hold_the_background_and_hot_pixels_stay_where_they_are():
-    images = simulate_frames("gill", spaced(6), "clear", style=LEVEL, seed=3).images
+def test_dark_corners_hold_the_background_and_hot_pixels_stay_where_they_are(level, spaced):
+    images = simulate_frames("gill", spaced(6), "clear", style=level, seed=3).images
     corner = images[:, :20, :20].astype(float)
-    assert np.median(corner) == pytest.approx(LEVEL.background, abs=90)
-    view = view_of("gill", LEVEL)
+    assert np.median(corner) == pytest.approx(level.background, abs=90)
+    view = view_of("gill", level)
     outside = view.radius > 1.12
     excess = np.where(outside, images - np.median(images[:, outside]), 0.0)
     hot = excess > 400.0
@@ -109,10 +84,10 @@ def unit_vectors(points: np.ndarray) -> np.ndarray:
     return np.stack([np.cos(e) * np.sin(a), np.cos(e) * np.cos(a), np.sin(e)], axis=1)
 
 
-def test_stars_turn_about_the_pole_at_the_sidereal_rate():
+def test_stars_turn_about_the_pole_at_the_sidereal_rate(level, dark):
     hours = 0.75
-    time = np.array([DARK, DARK + np.timedelta64(round(hours * 3600), "s")])
-    images = simulate_frames("gill", time, "clear", style=LEVEL, seed=11).images.astype(float)
+    time = np.array([dark, dark + np.timedelta64(round(hours * 3600), "s")])
+    images = simulate_frames("gill", time, "clear", style=level, seed=11).images.astype(float)
     points = [bright_points(image, 90.0) for image in images]
     # hot pixels stay where they are
     away = np.hypot(*(points[0][:, None, k] - points[1][None, :, k] for k in (0, 1)))
@@ -138,9 +113,9 @@ def test_stars_turn_about_the_pole_at_the_sidereal_rate():
     assert best == pytest.approx(15.041 * hours, abs=0.25)
 
 
-def test_the_milky_way_turns_with_the_stars():
+def test_the_milky_way_turns_with_the_stars(level):
     """Deneb and the double cluster lie in it; the galactic pole is far from it."""
-    view, place = view_of("gill", LEVEL), (56.354, -94.656)
+    view, place = view_of("gill", level), (56.354, -94.656)
     places = {"Deneb": (20.690, 45.28), "cluster": (2.35, 57.1), "pole": (12.857, 27.13)}
     hours, declinations = np.array(list(places.values())).T
     stars = Stars(star_vectors(15.0 * hours, declinations), np.zeros(3))
@@ -155,11 +130,11 @@ def test_the_milky_way_turns_with_the_stars():
                 assert (here > 0.25) if name != "pole" else (here < 0.05)
 
 
-def test_zodiacal_light_stands_on_the_side_of_the_sun():
+def test_zodiacal_light_stands_on_the_side_of_the_sun(level):
     time = np.datetime64("2014-02-27T01:45:00")  # the evening: the Sun is 18 deg down in the west
     (heaven,) = heaven_at("gill", np.array([time]))
     assert -20 < heaven.sun_elevation < -15
-    view = view_of("gill", LEVEL)
+    view = view_of("gill", level)
     light = zodiacal_light(view, heaven, time, (56.354, -94.656))
     low = np.abs(view.elevation - 20) < 5
     bearing = (view.azimuth[low] - heaven.sun_azimuth + 180) % 360 - 180
@@ -168,7 +143,7 @@ def test_zodiacal_light_stands_on_the_side_of_the_sun():
     assert np.median(west) > 8 * np.median(east)
 
 
-def test_the_moon_stands_at_its_place():
+def test_the_moon_stands_at_its_place(level):
     """Elevation 28.1 and azimuth 259.6 deg by astropy; the real frame of that minute shows it."""
     time = np.datetime64("2014-03-10T06:02:00")
     row, column = pixel_of(standard_fisheye("gill"), 259.6, 28.1)
@@ -176,7 +151,7 @@ def test_the_moon_stands_at_its_place():
     near = np.hypot(rows - row, columns - column) < 20
     shining = 0
     for seed in range(8):
-        image = simulate_frames("gill", time, "moon", style=LEVEL, seed=seed).images[0]
+        image = simulate_frames("gill", time, "moon", style=level, seed=seed).images[0]
         if image[near].max() < 40_000:
             continue  # behind cloud or thick haze
         shining += 1
@@ -185,10 +160,10 @@ def test_the_moon_stands_at_its_place():
     assert shining >= 4
 
 
-def test_the_moon_is_refused_while_it_is_down():
-    assert not moon_is_up("gill", DARK)[0]
+def test_the_moon_is_refused_while_it_is_down(dark):
+    assert not moon_is_up("gill", dark)[0]
     with pytest.raises(DataError, match="moon_is_up"):
-        simulate_frames("gill", DARK, "moon")
+        simulate_frames("gill", dark, "moon")
 
 
 def test_daylight_is_refused():
@@ -196,21 +171,21 @@ def test_daylight_is_refused():
         simulate_frames("gill", np.datetime64("2014-03-10T18:00"), "clear")
 
 
-def test_heaven_does_not_depend_on_company():
+def test_heaven_does_not_depend_on_company(spaced):
     time = spaced(50, 7)
     together = heaven_at("rank", time)
     assert [heaven_at("rank", time[k : k + 1])[0] for k in range(0, 50, 7)] == together[::7]
 
 
-def test_clear_air_dims_the_horizon():
-    view = view_of("gill", LEVEL)
+def test_clear_air_dims_the_horizon(level):
+    view = view_of("gill", level)
     passes = transparency(view, CLEAR_AIR)
     low, high = np.abs(view.elevation - 10) < 1, np.abs(view.elevation - 80) < 1
     assert np.median(passes[low]) == pytest.approx(np.exp(-CLEAR_AIR * 5.6), rel=0.1)
     assert np.median(passes[high]) > 0.8
 
 
-def test_dark_skies_are_as_bright_as_real_ones():
+def test_dark_skies_are_as_bright_as_real_ones(spaced):
     """Six published pictures of Inuvik: percentile 1 at 70 to 270 counts, median at 230 to 520."""
     sky, noise = [], []
     for seed in range(6):
