@@ -27,7 +27,7 @@ from auroral_stats.errors import UsageError
 from classifier.frame_names import SITE
 from classifier.frame_records import IMAGE_SHAPE, BadRecord
 
-__all__ = ["CDF_MAGIC", "AsfRecords", "read_asf"]
+__all__ = ["CDF_MAGIC", "AsfRecords", "read_asf", "shortfall"]
 
 #: First four bytes of CDF version 3, 2.6 and 2.5.
 CDF_MAGIC = (b"\xcd\xf3\x00\x01", b"\xcd\xf2\x60\x02", b"\x00\x00\xff\xff")
@@ -97,7 +97,7 @@ def read_asf(path: Path) -> AsfRecords:
         import cdflib
     except ImportError as error:
         raise UsageError(f"{path}: reading CDF files needs cdflib: pip install cdflib.") from error
-    site, attributes, short = None, {}, _shortfall(path)
+    site, attributes, short = None, {}, shortfall(path)
     try:
         file = cdflib.CDF(path)
         attributes = {
@@ -139,8 +139,32 @@ def _nothing(reason: str, attributes: dict[str, str], site: str | None = None) -
     )
 
 
-def _shortfall(path: Path) -> str:
-    """Say by how much a file is shorter than it states; empty if it is not, or does not say."""
+def shortfall(path: Path) -> str:
+    """Say by how much a CDF is shorter than it states, from three short reads.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    str
+        Empty if it is not shorter, or does not say.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "a.cdf")
+    ...     _ = path.write_bytes(CDF_MAGIC[0] + bytes(11) + b"\1" + bytes(4))
+    ...     shortfall(path)
+    'the CDF is cut short, to 20 bytes'
+    """
     with path.open("rb") as file:
         head = file.read(28)
         size = file.seek(0, 2)

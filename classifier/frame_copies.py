@@ -8,10 +8,12 @@ millions; so a copy is called whole by what stands at its two ends, some tens of
 - gzip: a length behind the data that a minute file can have. A file that was cut has four bytes of
   its data there, which pass for such a length in fewer than one file of a thousand;
 - bzip2: the mark of the end of the data, 80 bits before the end of the file;
-- not compressed: the last line of a header, one image before the end of the file.
+- not compressed: the last line of a header, one image before the end of the file;
+
+- CDF: no fewer bytes than its head states.
 
 Damage in the midst of a copy is not seen here, nor is one cut just behind a record, if it is not
-compressed. Of an hourly CDF only an empty one is known not to be whole.
+compressed.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ import io
 from collections.abc import Iterable
 from pathlib import Path
 
-from classifier.asf import CDF_MAGIC
+from classifier.asf import CDF_MAGIC, shortfall
 from classifier.frame_names import frame_name
 from classifier.frame_records import IMAGE_SHAPE
 from classifier.pgm import believable_size
@@ -94,7 +96,7 @@ def seems_whole(path: Path) -> bool:
             head = file.read(4)
             size = file.seek(0, 2)
             if head in CDF_MAGIC:
-                return True
+                return not shortfall(path)
             if head[:3] == _GZIP:
                 return believable_size(int.from_bytes(_at(file, size - 4, 4), "little"))
             if head[:3] == _BZIP2:

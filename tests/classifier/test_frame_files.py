@@ -188,6 +188,19 @@ def test_each_minute_is_found_once(tmp_path: Path) -> None:
     assert next(find_frames(tmp_path)).path.name.endswith("_v02.cdf")
 
 
+def test_an_hourly_file_that_was_cut_hides_no_whole_one(tmp_path: Path) -> None:
+    # The head of a CDF: one file, its global descriptor at byte 320, and there the end of the file.
+    cdf = bytes.fromhex("cdf30001 0000ffff 00000000 00000138 00000001") + (320).to_bytes(8)
+    cdf = cdf.ljust(356, b"\0") + (1000).to_bytes(8)
+    hours = [tmp_path / hour_path(np.datetime64("2014-03-10T06:00"), "gill", v) for v in (1, 2)]
+    for path, size in zip(hours, (1000, 999), strict=True):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(cdf.ljust(size, b"\0"))
+    assert [file.path for file in find_frames(tmp_path)] == hours[:1]
+    hours[1].write_bytes(cdf.ljust(1000, b"\0"))
+    assert [file.path for file in find_frames(tmp_path)] == hours[1:]
+
+
 def test_what_is_not_finished_is_passed_over(tmp_path: Path) -> None:
     path = minute_path(np.datetime64("2014-03-10T06:00"), "gill")
     folder, name = os.path.split(path)
