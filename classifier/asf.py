@@ -140,7 +140,7 @@ def _nothing(reason: str, attributes: dict[str, str], site: str | None = None) -
 
 
 def shortfall(path: Path) -> str:
-    """Say by how much a CDF is shorter than it states, from three short reads.
+    r"""Say by how much a CDF is shorter than it states, from three short reads.
 
     Parameters
     ----------
