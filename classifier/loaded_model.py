@@ -19,7 +19,7 @@ from classifier.checkpoint_weights import build_model, load_checkpoint
 from classifier.model import find_device, fold_batch_norms
 from classifier.preprocess import preprocess
 
-__all__ = ["LoadedModel", "load_model"]
+__all__ = ["LoadedModel", "bundled_path", "load_model"]
 
 #: Where the bundled model lies in the package.
 BUNDLED = "data"
@@ -157,7 +157,7 @@ def load_model(
     place = find_device(device)
     if batch is not None and batch < 1:
         raise UsageError(f"batch: {batch} came, expected 1 or more.")
-    found = load_checkpoint(_bundled() if path is None else path, kind="classifier")
+    found = load_checkpoint(bundled_path() if path is None else path, kind="classifier")
     # Both halve the time of the network on a CPU, and change no more than its rounding.
     model = fold_batch_norms(build_model(found.header, found.tensors))
     model = model.to(place, memory_format=torch.channels_last)
@@ -165,7 +165,23 @@ def load_model(
     return LoadedModel(found.header, found.sha256, place, model, size, bf16)
 
 
-def _bundled() -> Path:
+def bundled_path() -> Path:
+    """Return where the checkpoint that comes with the package lies.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    DataError
+        If none came with this installation.
+
+    Examples
+    --------
+    >>> bundled_path().suffix
+    '.safetensors'
+    """
     folder = Path(str(resources.files("classifier"))) / BUNDLED
     found = sorted(folder.glob("*.safetensors"))
     if not found:
