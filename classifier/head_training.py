@@ -19,11 +19,9 @@ from auroral_stats.errors import DataError, UsageError
 from auroral_stats.labels import CLASSES
 from classifier.calibrate import fit_temperature
 from classifier.model import ClassifierHead, seeded
-from classifier.training_sets import check_training_set, held_out_parts, standardisation
+from classifier.training_sets import calibration_parts, check_training_set, standardisation
 
 __all__ = ["FittedHead", "HeadTraining", "fit_head"]
-
-_PARTS = 3
 
 
 @dataclass(frozen=True)
@@ -102,14 +100,14 @@ def fit_head(
     seed : int
         Of the first weights, the order of the pictures and the features left out.
     calibrate : bool
-        Whether to find a temperature, which takes three times as long again.
+        Whether to find a temperature, which takes four times as long again.
 
     Returns
     -------
     FittedHead
-        Trained on all pictures. Its temperature comes from three further heads, each asked about
-        the station-nights that it was not trained on; with fewer than three, or
-        without ``calibrate``, it is 1.
+        Trained on all pictures. Its temperature comes from five further heads (three with fewer
+        than ten station-nights), each asked about the station-nights that it was not trained on;
+        with fewer than three, or without ``calibrate``, it is 1.
 
     Raises
     ------
@@ -129,7 +127,7 @@ def fit_head(
     how = HeadTraining() if training is None else training
     h, y, g = check_training_set(features, label, group)
     temperature = 1.0
-    parts = held_out_parts(y, g, _PARTS, seed) if calibrate else []
+    parts = calibration_parts(y, g, seed) if calibrate else []
     if parts:
         held = [
             _logits(_train(h[train], y[train], how, seed), h[test].astype(np.float32))

@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 from auroral_stats.errors import UsageError
 from auroral_stats.labels import CLASSES
 from classifier.calibrate import fit_temperature, negative_log_likelihood, softmax
-from classifier.training_sets import check_training_set, held_out_parts, standardisation
+from classifier.training_sets import calibration_parts, check_training_set, standardisation
 
 __all__ = [
     "PENALTIES",
@@ -38,7 +38,6 @@ Array = NDArray[np.float64]
 #: Values of C that are tried, from strong to weak penalty (scikit-learn's C, the inverse of it).
 PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 
-_PARTS = 3
 _ITERATIONS = 300
 _TOLERANCE = 1e-3
 _SLAB = 512  # test pictures whose similarities are held at once
@@ -142,8 +141,9 @@ def fit_linear(
     Returns
     -------
     LinearProbe
-        Fitted to all pictures. Its temperature comes from three fits, each tested on the
-        station-nights that it was not given; with fewer than three station-nights it is 1.
+        Fitted to all pictures. Its temperature comes from five fits (three with fewer than ten
+        station-nights), each tested on the station-nights that it was not given; with fewer than
+        three it is 1.
 
     Raises
     ------
@@ -210,7 +210,7 @@ def fit_neighbours(
     if k < 1:
         raise UsageError(f"k is {k}; expected 1 or more neighbours.")
     h, y, g = check_training_set(features, label, group)
-    parts = held_out_parts(y, g, _PARTS, seed)
+    parts = calibration_parts(y, g, seed)
     temperature = 1.0
     if parts:
         held = np.concatenate(
@@ -227,7 +227,7 @@ def _fit_linear(
     h: Array, y: NDArray[np.int64], g: NDArray[np.int64], choices: tuple[float, ...], seed: int
 ) -> LinearProbe:
     mean, scale = standardisation(h)
-    parts = held_out_parts(y, g, _PARTS, seed)
+    parts = calibration_parts(y, g, seed)
     # without nights to hold out, a penalty of medium strength
     best = (np.inf, choices[len(choices) // 2], 1.0)
     if parts:
