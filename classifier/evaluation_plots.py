@@ -18,7 +18,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from auroral_stats.labels import CLASSES
-from auroral_stats.provenance import is_simulated
+from classifier._page import DOUBLE, NAME, SINGLE, TEXT, new_page, write_title
 from classifier.evaluation_names import METHOD_NAMES, SPLIT_NAMES
 
 if TYPE_CHECKING:
@@ -42,8 +42,6 @@ METHOD_STYLE = {
     "supervised": ("#DDAA33", "D"),
 }
 
-_SINGLE, _DOUBLE = 86.0, 178.0  # column widths, mm
-_TEXT, _NAME, _TITLE = 7.0, 7.5, 8.5  # points
 _FEWEST = 5  # pictures of a bin of confidence that is drawn
 _UNITS = {"pictures": "random pictures", "station-nights": "whole station-nights"}
 
@@ -66,13 +64,13 @@ def plot_scores(summary: pd.DataFrame, attrs: Mapping[str, Any], score: str = "a
     """
     part = summary[summary["score"] == score]
     splits, methods = _there(part, "split", SPLIT_NAMES), _there(part, "method", METHOD_NAMES)
-    figure, (ax,) = _page(_SINGLE, 22 + 5.2 * len(methods) * len(splits), 1, 1)
+    figure, (ax,) = new_page(SINGLE, 22 + 5.2 * len(methods) * len(splits), 1, 1)
     row = 0.0
     ticks: list[tuple[float, str]] = []
     for split in splits:
         ax.text(
             0.02, row - 0.8, _split_name(split), transform=ax.get_yaxis_transform(),
-            fontsize=_NAME, fontweight="bold", va="center", clip_on=False,
+            fontsize=NAME, fontweight="bold", va="center", clip_on=False,
         )  # fmt: skip
         for method in methods:
             found = part[(part["split"] == split) & (part["method"] == method)]
@@ -84,7 +82,7 @@ def plot_scores(summary: pd.DataFrame, attrs: Mapping[str, Any], score: str = "a
             ax.plot(value, row, marker, color=colour, ms=4.5, mec="white", mew=0.4)
             ax.text(
                 1.02, row, f"{value:.1f}", transform=ax.get_yaxis_transform(),
-                fontsize=_TEXT, va="center", clip_on=False,
+                fontsize=TEXT, va="center", clip_on=False,
             )  # fmt: skip
             ticks.append((row, METHOD_NAMES[method]))
             row += 1
@@ -96,7 +94,7 @@ def plot_scores(summary: pd.DataFrame, attrs: Mapping[str, Any], score: str = "a
     ax.grid(axis="x", color="0.9", lw=0.5)
     name = part["score"].iloc[0].replace("_", " ")
     ax.set_xlabel(f"{name} (%) of all test pictures,\n95 % interval by station-nights")
-    _title(figure, "Methods and splits", attrs)
+    write_title(figure, "Methods and splits", attrs)
     return figure
 
 
@@ -115,7 +113,7 @@ def plot_confusions(confusions: pd.DataFrame, attrs: Mapping[str, Any]) -> Figur
         Rows of a matrix are true classes and sum to 100 %.
     """
     splits, methods = _both(confusions)
-    figure, axes = _page(_DOUBLE, 24 + 42 * len(splits), len(splits), len(methods))
+    figure, axes = new_page(DOUBLE, 24 + 42 * len(splits), len(splits), len(methods))
     for number, ax in enumerate(axes):
         split, method = splits[number // len(methods)], methods[number % len(methods)]
         part = _of(confusions, method, split)
@@ -129,13 +127,13 @@ def plot_confusions(confusions: pd.DataFrame, attrs: Mapping[str, Any]) -> Figur
                 continue
             else:
                 text, colour = f"{value:.0f}", "white" if value > 65 else "0.15"
-            ax.text(j, i, text, ha="center", va="center", fontsize=_TEXT, color=colour)
+            ax.text(j, i, text, ha="center", va="center", fontsize=TEXT, color=colour)
         ax.set_xticks(range(6), CLASSES if number >= len(axes) - len(methods) else [], rotation=90)
         ax.set_yticks(range(6), CLASSES if number % len(methods) == 0 else [])
         ax.tick_params(length=0)
         _head(ax, method, split, number, methods, "true class")
-    figure.supxlabel("predicted class (cells: % of the true class)", fontsize=_NAME)
-    _title(figure, "Confusion matrices", attrs)
+    figure.supxlabel("predicted class (cells: % of the true class)", fontsize=NAME)
+    write_title(figure, "Confusion matrices", attrs)
     return figure
 
 
@@ -157,7 +155,7 @@ def plot_reliability(
         are not drawn. The ECE stands with the upper end of the band for perfect calibration.
     """
     splits, methods = _both(reliabilities)
-    figure, axes = _page(_DOUBLE, 24 + 43 * len(splits), len(splits), len(methods))
+    figure, axes = new_page(DOUBLE, 24 + 43 * len(splits), len(splits), len(methods))
     for number, ax in enumerate(axes):
         split, method = splits[number // len(methods)], methods[number % len(methods)]
         part = _of(reliabilities, method, split)
@@ -189,20 +187,20 @@ def plot_reliability(
             ax.set_yticklabels([])
         _head(ax, method, split, number, methods, "share right")
         title = f"{ax.get_title()}\n" if number < len(methods) else ""
-        ax.set_title(f"{title}ECE {value:.3f} (perfect: < {perfect:.3f})", fontsize=_TEXT)
+        ax.set_title(f"{title}ECE {value:.3f} (perfect: < {perfect:.3f})", fontsize=TEXT)
     figure.supxlabel(
         "confidence. Grey bars: 95 % range of a perfectly calibrated model; grey area: pictures",
-        fontsize=_NAME,
+        fontsize=NAME,
     )
     handles = [
         Line2D([], [], ls="--", marker="o", ms=2.2, mfc="white", color="0.35", lw=0.9),
         Line2D([], [], ls="-", marker="o", ms=2.8, color="0.1", lw=1.1),
     ]
     figure.legend(
-        handles, ["before temperature", "calibrated"], loc="outside upper right", fontsize=_TEXT,
+        handles, ["before temperature", "calibrated"], loc="outside upper right", fontsize=TEXT,
         frameon=False, ncols=2, borderpad=0, handlelength=2,
     )  # fmt: skip
-    _title(figure, "Reliability", attrs)
+    write_title(figure, "Reliability", attrs)
     return figure
 
 
@@ -220,7 +218,7 @@ def plot_coverage(coverages: pd.DataFrame, attrs: Mapping[str, Any]) -> Figure:
     matplotlib.figure.Figure
     """
     splits, methods = _both(coverages)
-    figure, axes = _page(_SINGLE if len(splits) < 3 else _DOUBLE, 68, 1, len(splits))
+    figure, axes = new_page(SINGLE if len(splits) < 3 else DOUBLE, 68, 1, len(splits))
     lowest = 100 * float(coverages["accuracy"].min())
     for number, ax in enumerate(axes):
         for method in methods:
@@ -234,13 +232,13 @@ def plot_coverage(coverages: pd.DataFrame, attrs: Mapping[str, Any]) -> Figure:
         ax.set(xlim=(0, 100), ylim=(min(95.0, 5 * np.floor(lowest / 5)), 100.5))
         ax.set_xticks([0, 25, 50, 75, 100])
         ax.grid(color="0.92", lw=0.5)
-        ax.set_title(_split_name(splits[number]), fontsize=_NAME)
-        ax.set_xlabel("surest pictures kept (%)", fontsize=_NAME)
+        ax.set_title(_split_name(splits[number]), fontsize=NAME)
+        ax.set_xlabel("surest pictures kept (%)", fontsize=NAME)
         if number:
             ax.set_yticklabels([])
-    axes[0].set_ylabel("accuracy (%)", fontsize=_NAME)
+    axes[0].set_ylabel("accuracy (%)", fontsize=NAME)
     _legend(figure, axes[0], columns=2 if len(splits) < 3 else 4)
-    _title(figure, "Coverage and accuracy", attrs)
+    write_title(figure, "Coverage and accuracy", attrs)
     return figure
 
 
@@ -262,7 +260,7 @@ def plot_labels(labels: pd.DataFrame, attrs: Mapping[str, Any], score: str = "ac
     part = labels[labels["score"] == score]
     units = _there(part, "unit", _UNITS)
     methods = _there(part, "method", METHOD_NAMES)
-    figure, axes = _page(_SINGLE, 68, 1, len(units))
+    figure, axes = new_page(SINGLE, 68, 1, len(units))
     for number, ax in enumerate(axes):
         for shift, method in enumerate(methods):
             rows = part[(part["unit"] == units[number]) & (part["method"] == method)]
@@ -279,8 +277,8 @@ def plot_labels(labels: pd.DataFrame, attrs: Mapping[str, Any], score: str = "ac
         ax.xaxis.set_minor_locator(NullLocator())
         ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
         ax.grid(color="0.92", lw=0.5)
-        ax.set_title(_UNITS[units[number]], fontsize=_NAME)
-        ax.set_xlabel("labelled pictures", fontsize=_NAME)
+        ax.set_title(_UNITS[units[number]], fontsize=NAME)
+        ax.set_xlabel("labelled pictures", fontsize=NAME)
     sides = np.array([[*ax.get_xlim(), *ax.get_ylim()] for ax in axes])
     for number, ax in enumerate(axes):
         ax.set_xlim(sides[:, 0].min(), sides[:, 1].max())
@@ -289,46 +287,10 @@ def plot_labels(labels: pd.DataFrame, attrs: Mapping[str, Any], score: str = "ac
             ax.set_yticklabels([])
     split = str(part["split"].iloc[0])
     words = f"{score.replace('_', ' ')} (%), {_split_name(split)}"
-    axes[0].set_ylabel(words, fontsize=_NAME)
+    axes[0].set_ylabel(words, fontsize=NAME)
     _legend(figure, axes[0], columns=2)
-    _title(figure, "Need of labels", attrs)
+    write_title(figure, "Need of labels", attrs)
     return figure
-
-
-def _page(width: float, height: float, rows: int, columns: int) -> tuple[Figure, list[Axes]]:
-    """Return a figure of so many mm, and its axes row by row."""
-    figure = Figure(figsize=(width / 25.4, height / 25.4), layout="constrained")
-    axes = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
-    for ax in axes:
-        ax.tick_params(labelsize=_TEXT, width=0.6, length=2.5, pad=2)
-        ax.xaxis.label.set_fontsize(_NAME)
-        ax.yaxis.label.set_fontsize(_NAME)
-        for name, spine in ax.spines.items():
-            spine.set_linewidth(0.6)
-            spine.set_visible(name in {"left", "bottom"})
-    return figure, axes
-
-
-def _title(figure: Figure, words: str, attrs: Mapping[str, Any]) -> None:
-    """Write the title, which says when data, or what an encoder learnt from, are simulated."""
-    lines = [words]
-    if is_simulated(attrs):
-        lines[0] += ": SIMULATED DATA"
-    elif "simul" in str(attrs.get("model_trained_on", "")).lower():
-        lines[0] += ": encoder trained on simulated data"
-    plan = attrs.get("plan", {})
-    facts = []
-    if "pictures" in attrs:
-        facts.append(f"{attrs['pictures']:,} pictures of {attrs['station_nights']} station-nights")
-    if "runs" in plan:
-        facts.append(f"{plan['runs']} run{'s' if plan['runs'] > 1 else ''}")
-    lines += [", ".join(facts)] if facts else []
-    figure.suptitle("\n".join(lines), fontsize=_TITLE, x=0.01, ha="left")
-    figure.provenance = {  # type: ignore[attr-defined]
-        "title": lines[0],
-        "software": f"auroral_classifier {attrs.get('software_version', '')}".strip(),
-        "description": ", ".join(facts),
-    }
 
 
 def _head(
@@ -336,16 +298,16 @@ def _head(
 ) -> None:
     """Name the method above the first row, and the split beside the first column."""
     if number < len(methods):
-        ax.set_title(METHOD_NAMES[method], fontsize=_NAME)
+        ax.set_title(METHOD_NAMES[method], fontsize=NAME)
     if number % len(methods) == 0:
-        ax.set_ylabel(f"{_split_name(split)}\n{name}", fontsize=_NAME)
+        ax.set_ylabel(f"{_split_name(split)}\n{name}", fontsize=NAME)
 
 
 def _legend(figure: Figure, ax: Axes, columns: int) -> None:
     handles, names = ax.get_legend_handles_labels()
     figure.legend(
         handles, names, loc="outside lower center", ncols=min(columns, len(names)),
-        fontsize=_TEXT, frameon=False, handlelength=2, columnspacing=1.2, borderpad=0.2,
+        fontsize=TEXT, frameon=False, handlelength=2, columnspacing=1.2, borderpad=0.2,
     )  # fmt: skip
 
 
