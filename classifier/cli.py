@@ -6,15 +6,15 @@ so that ``--help`` answers at once.
 
 from __future__ import annotations
 
+import platform
 import sys
 from collections.abc import Sequence
-from importlib import metadata, util
 from typing import Annotated
 
 import typer
 
 import classifier
-from auroral_stats.terminal import run
+from auroral_stats.terminal import aligned, installed_versions, run
 from classifier._cli.classes import classes
 from classifier._cli.evaluate import evaluate
 from classifier._cli.finetune import finetune
@@ -37,7 +37,6 @@ app = typer.Typer(
     name="auroral_classifier",
     help="Labels for all-sky camera frames, in the store that auroral_stats reads.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -61,20 +60,16 @@ def torch_versions() -> dict[str, str | None]:
     >>> list(torch_versions())
     ['torch', 'torchvision']
     """
-    return {
-        name: metadata.version(name) if util.find_spec(name) else None
-        for name in ("torch", "torchvision")
-    }
+    return installed_versions(("torch", "torchvision"))
 
 
 def print_version(wanted: bool) -> None:
     """Print the versions and end the program, if ``wanted``."""
     if not wanted:
         return
-    typer.echo(f"auroral_classifier {classifier.__version__}")
     versions = torch_versions()
-    for name, version in versions.items():
-        typer.echo(f"{name} {version or 'not installed'}")
+    told = {"auroral_classifier": classifier.__version__, "python": platform.python_version()}
+    typer.echo(aligned(told | versions))
     if None in versions.values():
         typer.echo(f"Training and labelling need both: {INSTALL_TORCH}")
     raise typer.Exit

@@ -116,7 +116,7 @@ def plot_clusters(counts: pd.DataFrame, nights: pd.DataFrame, attrs: Mapping[str
     axes[1].set(xlim=(-0.5, len(beside) - 0.5), ylim=(k - 0.5, -0.5))
     axes[1].set_xticks(range(len(beside)), beside)
     axes[1].set_yticks([])
-    rows: list[dict[str, Any]] = nights.to_dict("records")
+    rows: list[Any] = nights.to_dict("records")
     for i, row in enumerate(rows):
         largest = 100 * row["largest_share"]
         texts = (

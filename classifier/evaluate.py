@@ -27,15 +27,12 @@ from auroral_stats.errors import DataError
 from auroral_stats.labels import CLASSES
 from auroral_stats.provenance import simulated_attr
 from classifier import __version__
-from classifier.evaluation_encoders import (
-    Represented,
-    plan_for_encoder,
-    pretrained,
-    represented,
-    resized,
-)
-from classifier.evaluation_methods import METHODS, Task
+from classifier.baseline_networks import weights_used
+from classifier.baselines import BASELINES
+from classifier.evaluation_encoders import Represented, plan_for_encoder, pretrained, represented
+from classifier.evaluation_methods import METHODS, Prediction, Task
 from classifier.evaluation_names import METHOD_NAMES
+from classifier.evaluation_pictures import Pictures
 from classifier.evaluation_plan import SPLITS, EvaluationPlan
 from classifier.evaluation_stages import Stages, method_cost, pretraining_cost
 from classifier.label_efficiency import LABEL_COLUMNS, all_labels, fewer_labels
@@ -117,7 +114,7 @@ def evaluate(
     DataError
         If a class is missing, a fold has a single class, or a loss became NaN.
     ArchiveError
-        If a picture or the encoder cannot be read.
+        If a picture, the encoder, or weights that a method needs cannot be read.
     TrainingStopped
         After Ctrl-C or SIGTERM.
     """
@@ -134,6 +131,8 @@ def evaluate(
     given = None
     if encoder_path is not None:
         given, plan = plan_for_encoder(encoder_path, plan)
+    # weights that are missing or damaged are told before anything is trained
+    weights = weights_used((*plan.methods, *plan.label_methods), plan.weights)
     stages = Stages(_cost(plan, folds, len(oath), given=given is not None), report)
     try:
         with stages.stage("pictures", "reading pictures"):
@@ -145,7 +144,8 @@ def evaluate(
             "same command goes on with them."
         ) from error
     seconds = {name: round(value, 1) for name, value in stages.seconds.items()}
-    return Evaluation(predictions, labels, seconds, _attrs(oath, images, plan, given, place))
+    attrs = _attrs(oath, images, plan, given, place) | {"weights": weights}
+    return Evaluation(predictions, labels, seconds, attrs)
 
 
 def check_folds(label: NDArray[np.integer[Any]], folds: list[Fold], *, alone: bool = False) -> None:
@@ -196,9 +196,10 @@ def _compared(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     import pandas as pd
 
-    small = resized(images.images, plan.network_size)
+    pictures = Pictures(images.images, lambda size: load_images(oath, size).images)
     tables: list[pd.DataFrame] = []
     rows: list[dict[str, Any]] = []
+    before: dict[tuple[str, str, int], Prediction] = {}
 
     def encoder_of(run: int, name: str, chosen: NDArray[np.int64] | None) -> Represented:
         cost = pretraining_cost(plan, len(images) if chosen is None else chosen.size)
@@ -217,7 +218,7 @@ def _compared(
             if used is None and plan.needs_encoder:
                 used = encoder_of(run, f"run{run + 1}-{split}{number + 1}", fold.train)
             task = Task(
-                plan, images.images, small, images.label, images.night, fold.train, fold.test,
+                plan, images.images, pictures, images.label, images.night, fold.train, fold.test,
                 used.encoder if used else None, used.features if used else None, device,
                 seed=1000 * run + number,
             )  # fmt: skip
@@ -225,7 +226,10 @@ def _compared(
                 what = f"run {run + 1}, {fold.name}, {METHOD_NAMES[method]}"
                 cost = method_cost(plan, method, fold.train.size)
                 with stages.stage(method, what, cost) as part:
-                    found = METHODS[method](task.told(part))
+                    # where nothing is drawn at random, a second run would find the same
+                    found = before.get((method, split, number)) or METHODS[method](task.told(part))
+                if method in BASELINES and BASELINES[method].deterministic:
+                    before[method, split, number] = found
                 tables.append(
                     prediction_table(
                         oath, fold, found.logits, found.temperature,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from auroral_stats.whole_file import write_whole
 from classifier.calibration_tables import calibration, coverages, reliabilities
+from classifier.evaluation_names import METHOD_NAMES
 from classifier.evaluation_tables import class_scores, confusions, fold_scores, summary
 from classifier.predictions import write_predictions
 
@@ -26,6 +27,9 @@ FIGURES = {
     "coverage": ("coverage",),
     "labels": ("labels",),
 }
+
+#: Methods that fit side by side on a page.
+_ABREAST = 5
 
 
 def evaluation_tables(evaluation: Evaluation) -> dict[str, pd.DataFrame]:
@@ -71,7 +75,8 @@ def write_evaluation(
     Returns
     -------
     list of Path
-        What was written. A figure of an empty table is left out.
+        What was written. A figure of an empty table is left out; one with more than five methods
+        side by side goes on in others, ``confusions-2`` and so on.
 
     Raises
     ------
@@ -112,13 +117,18 @@ def _figures(
         "coverage": plots.plot_coverage,
         "labels": plots.plot_labels,
     }
-    return [
-        save_figure(
-            draw[name](*(tables[of] for of in drawn_from), attrs), folder / f"{name}.{kind}"
-        )
-        for name, drawn_from in FIGURES.items()
-        if not tables[drawn_from[0]].empty
-    ]
+    written = []
+    for name, drawn_from in FIGURES.items():
+        first = tables[drawn_from[0]]
+        methods = [method for method in METHOD_NAMES if method in set(first.get("method", ()))]
+        # scores stand one below another, however many there are
+        step = len(methods) if name == "scores" else _ABREAST
+        for page, start in enumerate(range(0, len(methods), step or 1), start=1):
+            here = methods[start : start + step]
+            parts = (tables[of][tables[of]["method"].isin(here)] for of in drawn_from)
+            path = folder / f"{name}{f'-{page}' if page > 1 else ''}.{kind}"
+            written.append(save_figure(draw[name](*parts, attrs), path))
+    return written
 
 
 def _write_csv(table: pd.DataFrame, path: Path) -> Path:

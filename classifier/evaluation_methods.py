@@ -1,7 +1,8 @@
 """The methods that an evaluation compares: each trains on one fold, and predicts another.
 
 A method takes a :class:`Task` and gives logits of the test pictures with a temperature, which it
-finds without them. To add one, write a function and name it in :data:`METHODS` and
+finds without them. Those of the papers' tables are declared in :mod:`classifier.baselines`. To add
+another, write a function and name it in :data:`METHODS` and
 :data:`classifier.evaluation_names.METHOD_NAMES`.
 """
 
@@ -21,6 +22,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from auroral_stats.errors import DataError
+from classifier.baselines import BASELINES
+from classifier.evaluation_pictures import Pictures
 from classifier.evaluation_plan import EvaluationPlan
 from classifier.finetune import new_classifier, unfrozen
 from classifier.head_training import fit_head
@@ -34,7 +37,7 @@ from classifier.network_training import (
 from classifier.probe import fit_linear, fit_neighbours
 from classifier.stopping import TrainingStopped
 
-__all__ = ["METHODS", "Prediction", "Task"]
+__all__ = ["METHODS", "Prediction", "Task", "by_network"]
 
 
 class Prediction(NamedTuple):
@@ -52,9 +55,9 @@ class Task:
     ----------
     plan : EvaluationPlan
     images : Tensor of uint8, (n, 1, size, size)
-        All pictures.
-    small : Tensor of uint8, (n, 1, network_size, network_size)
-        The same for networks from scratch.
+        All pictures, in the size of the encoder.
+    pictures : Pictures
+        The same in any size.
     label, night : ndarray of int64, (n,)
         Class and station-night. Those of test pictures are not looked at.
     train, test : ndarray of int64
@@ -71,7 +74,7 @@ class Task:
 
     plan: EvaluationPlan
     images: Tensor
-    small: Tensor
+    pictures: Pictures
     label: NDArray[np.int64]
     night: NDArray[np.int64]
     train: NDArray[np.int64]
@@ -124,20 +127,45 @@ def _unfrozen(task: Task) -> Prediction:
     base = copy.deepcopy(task.encoder)
     rows, _ = nights_apart(label, night, task.seed)
     model = unfrozen(base, h, label, night, rows, task.plan.head, task.seed)
-    return _by_network(model, task, task.images, task.plan.unfrozen)
+    return by_network(model, task, task.images, task.plan.unfrozen, task.plan.least_steps)
 
 
 def _supervised(task: Task) -> Prediction:
     model = new_classifier(task.plan.contrastive.architecture, task.seed)
-    return _by_network(model, task, task.small, task.plan.network)
+    images = task.pictures.of_size(task.plan.network_size)
+    return by_network(model, task, images, task.plan.network, task.plan.least_steps)
 
 
-def _by_network(
-    model: nn.Module, task: Task, images: Tensor, training: NetworkTraining
+def by_network(
+    model: nn.Module, task: Task, images: Tensor, training: NetworkTraining, least_steps: int = 0
 ) -> Prediction:
+    """Train all weights of a network on the training pictures of a task, and predict the others.
+
+    Parameters
+    ----------
+    model : Module
+        With its first weights.
+    task : Task
+    images : Tensor of uint8, (n, 1, s, s)
+        All pictures, in the size that the network takes.
+    training : NetworkTraining
+    least_steps : int
+        Epochs are added until there are so many steps.
+
+    Returns
+    -------
+    Prediction
+
+    Raises
+    ------
+    DataError
+        If the loss became NaN, or there is a single class.
+    TrainingStopped
+        After Ctrl-C or SIGTERM.
+    """
     # few pictures make short epochs, and a network that has hardly moved says nothing about labels
     per_epoch = max(1, task.train.size // training.batch)
-    epochs = max(training.epochs, math.ceil(task.plan.least_steps / per_epoch))
+    epochs = max(training.epochs, math.ceil(least_steps / per_epoch))
     fitted = fit_network(
         model,
         images[torch.from_numpy(task.train)],
@@ -162,7 +190,7 @@ def _check_end(fitted: FittedNetwork) -> None:
         raise TrainingStopped("the evaluation was stopped.")
 
 
-#: Methods by name.
+#: Methods by name, those of the papers' tables among them.
 METHODS: Mapping[str, Callable[[Task], Prediction]] = MappingProxyType(
     {
         "simclr-linear": _linear,
@@ -170,5 +198,6 @@ METHODS: Mapping[str, Callable[[Task], Prediction]] = MappingProxyType(
         "simclr-finetune": _head,
         "simclr-unfrozen": _unfrozen,
         "supervised": _supervised,
+        **{name: each.fit for name, each in BASELINES.items()},
     }
 )

@@ -9,7 +9,9 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from auroral_stats.errors import UsageError
-from classifier.evaluation_names import METHOD_NAMES
+from classifier.baseline_training import BRIEF, FULL, BaselineTraining
+from classifier.baselines import BASELINES
+from classifier.evaluation_names import METHOD_NAMES, OWN_METHODS
 from classifier.head_training import HeadTraining
 from classifier.label_subsets import FRACTIONS
 from classifier.network_training import NetworkTraining
@@ -55,6 +57,10 @@ class EvaluationPlan:
         Steps that a network is given at least, however few pictures there are.
     unfrozen : NetworkTraining
         Of all weights of a pretrained encoder.
+    baselines : mapping of str to BaselineTraining
+        How each of :data:`classifier.baselines.BASELINES` is trained.
+    weights : str, optional
+        Folder with files of ImageNet weights; torch's own if not given.
     label_methods : tuple of str
         Methods whose need of labels is measured, on the first split of the plan that keeps
         station-nights together.
@@ -84,6 +90,8 @@ class EvaluationPlan:
     network_size: int = 128
     least_steps: int = 100
     unfrozen: NetworkTraining = field(default_factory=lambda: NetworkTraining(epochs=20, rate=3e-4))
+    baselines: Mapping[str, BaselineTraining] = field(default_factory=lambda: FULL)
+    weights: str | None = None
     label_methods: tuple[str, ...] = ("simclr-linear", "simclr-finetune")
     fractions: tuple[float, ...] = FRACTIONS
     seed: int = 0
@@ -107,6 +115,9 @@ class EvaluationPlan:
                 f"network_size is {self.network_size}; expected 32 to {self.contrastive.size}, the "
                 "size of the pictures."
             )
+        for name in (*self.methods, *self.label_methods):
+            if name in BASELINES and name not in self.baselines:
+                raise UsageError(f"baselines does not say how {name} is trained.")
 
     @property
     def needs_encoder(self) -> bool:
@@ -114,15 +125,18 @@ class EvaluationPlan:
         return any(name.startswith("simclr") for name in (*self.methods, *self.label_methods))
 
     def as_json(self) -> dict[str, Any]:
-        """Return the plan as JSON can hold it."""
-        return dataclasses.asdict(self)
+        """Return the plan as JSON can hold it, with the baselines that it compares."""
+        compared = {*self.methods, *self.label_methods}
+        used = {name: each for name, each in self.baselines.items() if name in compared}
+        return dataclasses.asdict(dataclasses.replace(self, baselines=used))
 
 
 #: Plans by name. ``cpu`` compares the methods within half an hour on two cores, with 5,824 pictures
 #: and three runs: six epochs of contrastive training with views of 32 pixels of pictures of 64,
 #: and two epochs of supervised training with pictures of 32 pixels. Its numbers say how methods
 #: and splits compare at that cost, not what any of them can reach. ``gpu`` has the recipe of the
-#: paper with pictures of 128 pixels, all methods, and a split by station.
+#: paper with pictures of 128 pixels, all methods but those of :data:`classifier.baselines.BASELINES`,
+#: which are compared where they are asked for, and a split by station.
 PRESETS: Mapping[str, EvaluationPlan] = MappingProxyType(
     {
         "cpu": EvaluationPlan(
@@ -134,9 +148,10 @@ PRESETS: Mapping[str, EvaluationPlan] = MappingProxyType(
             network_size=32,
             label_methods=("simclr-linear",),
             unfrozen=NetworkTraining(epochs=2, rate=3e-4),
+            baselines=BRIEF,
         ),
         "gpu": EvaluationPlan(
-            methods=tuple(METHOD_NAMES),
+            methods=OWN_METHODS,
             splits=tuple(SPLITS),
             contrastive=TrainingPlan(size=128, epochs=100, bf16=True, channels_last=True),
             network=NetworkTraining(epochs=30, bf16=True),

@@ -19,6 +19,7 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 
 from auroral_stats.labels import CLASSES
 from classifier._page import DOUBLE, NAME, SINGLE, TEXT, new_page, write_title
+from classifier.baselines import BASELINES
 from classifier.evaluation_names import METHOD_NAMES, SPLIT_NAMES
 
 if TYPE_CHECKING:
@@ -33,13 +34,18 @@ __all__ = [
     "plot_scores",
 ]
 
-#: Colour (Tol's high-contrast set, which also differs in grey) and marker of each method.
+#: Colour (Tol's high-contrast set, which also differs in grey) and marker of each method. Methods of
+#: the papers' tables take the same colours again, five by five, with markers of their own.
 METHOD_STYLE = {
     "simclr-linear": ("#004488", "o"),
     "simclr-knn": ("#888888", "v"),
     "simclr-finetune": ("#BB5566", "s"),
     "simclr-unfrozen": ("#000000", "P"),
     "supervised": ("#DDAA33", "D"),
+}
+METHOD_STYLE |= {
+    name: (tuple(METHOD_STYLE.values())[number % 5][0], marker)
+    for number, (name, marker) in enumerate(zip(BASELINES, "^<>Xp*hd8H.", strict=True))
 }
 
 _FEWEST = 5  # pictures of a bin of confidence that is drawn

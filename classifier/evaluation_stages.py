@@ -6,12 +6,22 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from classifier.baselines import BASELINES
 from classifier.evaluation_plan import EvaluationPlan
 
 __all__ = ["Stages", "method_cost", "pretraining_cost"]
 
 #: Pixels of training that cost as much as a method on representations costs for one picture.
-_PIXELS = {"simclr-linear": 360.0, "simclr-knn": 60.0, "simclr-finetune": 700.0}
+_PIXELS = {
+    "simclr-linear": 360.0,
+    "simclr-knn": 60.0,
+    "simclr-finetune": 700.0,
+    "inception-ridge": 200.0,
+    "inception-linear": 2000.0,
+    "hog-3nn": 200.0,
+    "hog-5nn": 200.0,
+    "hog-svm": 3000.0,
+}
 
 
 class Stages:
@@ -94,4 +104,15 @@ def method_cost(plan: EvaluationPlan, method: str, pictures: int) -> float:
         return float(pictures * plan.network.epochs * plan.network_size**2)
     if method == "simclr-unfrozen":
         return float(pictures * plan.unfrozen.epochs * plan.contrastive.size**2)
+    if method not in _PIXELS:
+        return _network_cost(plan, method, pictures)
     return pictures * _PIXELS[method]
+
+
+def _network_cost(plan: EvaluationPlan, method: str, pictures: int) -> float:
+    how, declared = plan.baselines[method], BASELINES[method]
+    trained = pictures if how.pictures is None else min(pictures, how.pictures)
+    # what a pixel costs, against the ResNet18 that the others are counted in
+    dearer = (declared.multiply_adds / declared.size**2) / (0.6 / 128**2)
+    epochs = how.network.epochs if how.network else 1
+    return trained * epochs * how.size**2 * dearer

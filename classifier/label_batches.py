@@ -5,7 +5,9 @@ result is dropped. Libraries choose their arithmetic by the shape of a batch, so
 meets the same shape, at the same place among the same neighbours, always gets the same numbers.
 
 While the model works on one batch, the next is gathered. Where many processes read, one thread
-cannot copy frames as fast as they come, so several share each copy.
+cannot copy frames as fast as they come, so several share each copy. A model on a CPU works on as
+many batches at once as there are cores, each on one of them: cores that share a batch wait for each
+other at every layer. So its numbers do not depend on the number of cores either.
 """
 
 from __future__ import annotations
@@ -31,8 +33,8 @@ from classifier.ledger import ROW, FileLabels
 
 __all__ = ["FrameModel", "label_chunks", "label_images"]
 
-#: One batch with the model, one that waits for it, one that is being gathered.
-_BUFFERS = 3
+#: Beside the batches with the model: one that waits for it, and one that is being gathered.
+_MORE_BUFFERS = 2
 
 #: Threads that copy, at most, and reading processes for each: copying a frame out of the memory of
 #: another process takes some 0.1 ms, reading it 0.4.
@@ -40,7 +42,11 @@ _COPIERS, _READERS_OF_A_COPIER = 4, 3
 
 
 class FrameModel(Protocol):
-    """What turns frames into probabilities."""
+    """What turns frames into probabilities.
+
+    A model that has an attribute ``lanes`` is given so many batches at once, each in a thread in
+    which torch uses one core.
+    """
 
     def probabilities(self, images: NDArray[np.uint16], /) -> NDArray[np.float32]:
         """Return calibrated probabilities, (frame, class), of raw frames, (frame, 256, 256)."""
@@ -265,16 +271,34 @@ def _batches(
 ) -> Iterator[_Batches]:
     if batch < 1:
         raise UsageError(f"batch: {batch} came; expected a number of frames.")
-    buffers = [_buffer(batch, pinned=pinned) for _ in range(_BUFFERS)]
-    # One thread: what the model does in it uses all cores or the GPU by itself.
-    pool = ThreadPoolExecutor(1, thread_name_prefix="labelling")
+    lanes: int = getattr(model, "lanes", 1)
+    buffers = [_buffer(batch, pinned=pinned) for _ in range(lanes + _MORE_BUFFERS)]
     copying = ThreadPoolExecutor(copiers, thread_name_prefix="copying") if copiers > 1 else None
+    with _lanes(lanes) as pool:
+        try:
+            yield _Batches(model, buffers, pool, copying, copiers)
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+            if copying is not None:
+                copying.shutdown(wait=True)
+
+
+@contextmanager
+def _lanes(count: int) -> Iterator[ThreadPoolExecutor]:
+    """Give threads for the model: one with all cores or the GPU, or several with a core each."""
+    if count == 1:
+        yield ThreadPoolExecutor(1, thread_name_prefix="labelling")
+        return
+    import torch
+
+    before = torch.get_num_threads()
     try:
-        yield _Batches(model, buffers, pool, copying, copiers)
+        yield ThreadPoolExecutor(
+            count, thread_name_prefix="labelling", initializer=lambda: torch.set_num_threads(1)
+        )
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-        if copying is not None:
-            copying.shutdown(wait=True)
+        # It is set for the thread that calls, but also for all threads that begin later.
+        torch.set_num_threads(before)
 
 
 def _buffer(batch: int, *, pinned: bool) -> NDArray[np.uint16]:

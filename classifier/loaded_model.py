@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import resources
@@ -50,6 +51,14 @@ class LoadedModel:
     model: nn.Module = field(repr=False)
     batch: int
     bf16: bool = False
+
+    @property
+    def lanes(self) -> int:
+        """Batches at once that make best use of the device: on a CPU one a core."""
+        if self.device.type != "cpu":
+            return 1
+        affinity = getattr(os, "sched_getaffinity", None)
+        return len(affinity(0)) if affinity else os.cpu_count() or 1
 
     def probabilities(self, images: NDArray[np.uint16]) -> NDArray[np.float32]:
         """Return calibrated probabilities, (n, class), of raw frames.

@@ -32,7 +32,8 @@ def evaluate(
         str | None,
         typer.Option(
             help="Comma-separated: simclr-linear, simclr-knn, simclr-finetune, simclr-unfrozen, "
-            "supervised."
+            "supervised; and of other papers inception-ridge, resnet18-imagenet, hog-3nn, hog-5nn, "
+            "hog-svm, inception-linear, vgg16, vgg19, alexnet, resnet18, resnet50."
         ),
     ] = None,
     splits: Annotated[
@@ -54,6 +55,13 @@ def evaluate(
     origins: Annotated[
         Path | None,
         typer.Option(help="Table of stations and times, where the set has none of its own."),
+    ] = None,
+    weights: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Files of ImageNet weights, for the methods that need them; else torch's folder.",
+        ),
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     figures: Annotated[str, typer.Option(help="png, pdf or svg.")] = "png",
@@ -79,6 +87,7 @@ def evaluate(
         runs=runs,
         pretrain_on=pretrain_on,
         seed=seed,
+        weights=None if weights is None else str(weights),
     )
     check_figure_name(Path(f"scores.{figures}"), "--figures")
     check_target(out / "evaluation.json")

@@ -55,7 +55,10 @@ def label(
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option(min=0, help="Processes that read; default 1, beside a GPU all cores but two."),
+        typer.Option(
+            min=0,
+            help="Processes that read; default 1 for up to 7 cores, beside a GPU all but two.",
+        ),
     ] = None,
     resume: Annotated[
         bool,

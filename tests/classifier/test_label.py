@@ -5,6 +5,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -568,3 +569,20 @@ def test_an_unknown_precision_is_refused(archive, tmp_path):
     with pytest.raises(UsageError, match="precision: 'half' came; expected one of auto, fp32, bf1"):
         label_archive(archive, tmp_path / "s", precision="half")
     assert not (tmp_path / "s").exists()
+
+
+def test_lanes_change_nothing(archive, expected, tmp_path):
+    """Batches that go through the model at once come back to their frames, whoever is first."""
+
+    class Lanes(TinyModel):
+        lanes = 3
+
+        def probabilities(self, images):
+            assert torch.get_num_threads() == 1
+            time.sleep(0.01 * (len(self.batches) % 3))
+            return super().probabilities(images)
+
+    before = torch.get_num_threads()
+    label_archive(archive, tmp_path, model=Lanes(), batch=3, workers=0)
+    assert rows(tmp_path) == expected
+    assert torch.get_num_threads() == before
