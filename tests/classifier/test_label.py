@@ -5,9 +5,9 @@ import os
 import sqlite3
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
+from time import sleep
 from types import SimpleNamespace
 
 import numpy as np
@@ -579,7 +579,7 @@ def test_lanes_change_nothing(archive, expected, tmp_path):
 
         def probabilities(self, images):
             assert torch.get_num_threads() == 1
-            time.sleep(0.01 * (len(self.batches) % 3))
+            sleep(0.01 * (len(self.batches) % 3))
             return super().probabilities(images)
 
     before = torch.get_num_threads()
