@@ -15,6 +15,9 @@ from auroral_stats._version import __version__
 __all__ = ["__version__"]
 
 _ROOMS = (
+    "agreement",
+    "agreement_plots",
+    "agreement_tables",
     "archive",
     "baselines",
     "bins",
@@ -23,6 +26,7 @@ _ROOMS = (
     "covariates",
     "despiking",
     "disturbance",
+    "doctor",
     "drivers",
     "effect_plots",
     "effect_tables",
@@ -38,6 +42,7 @@ _ROOMS = (
     "intervals",
     "join",
     "joined",
+    "kappa",
     "label_import",
     "labels",
     "lagging",

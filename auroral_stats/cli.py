@@ -6,13 +6,16 @@ so that ``--help`` answers at once.
 
 from __future__ import annotations
 
+import platform
 import sys
 from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
+from auroral_stats._cli.agree import agree
 from auroral_stats._cli.demo import demo
+from auroral_stats._cli.doctor import doctor
 from auroral_stats._cli.epochs import epochs
 from auroral_stats._cli.fetch import fetch
 from auroral_stats._cli.geoeffectiveness import geoeffectiveness
@@ -21,7 +24,7 @@ from auroral_stats._cli.labels import import_labels, info
 from auroral_stats._cli.listings import drivers, sites
 from auroral_stats._cli.occurrence import occurrence
 from auroral_stats._version import __version__
-from auroral_stats.terminal import run
+from auroral_stats.terminal import aligned, installed_versions, run
 
 __all__ = ["app", "main"]
 
@@ -42,10 +45,12 @@ for command in (
     occurrence,
     geoeffectiveness,
     epochs,
+    agree,
     drivers,
     sites,
     info,
     demo,
+    doctor,
 ):
     app.command(command.__name__.replace("_", "-"))(command)
 
@@ -61,16 +66,38 @@ _SEVERAL = {
 }
 
 
+#: Whose versions ``--version`` tells beside its own: what can change a number, or a figure.
+_DEPENDENCIES = (
+    "numpy",
+    "pandas",
+    "xarray",
+    "scipy",
+    "matplotlib",
+    "astropy",
+    "aacgmv2",
+    "pyspedas",
+    "cdflib",
+    "pyarrow",
+)
+
+
 def _version(value: bool) -> None:
     if value:
-        typer.echo(f"auroral_stats {__version__}")
+        told = {"auroral_stats": __version__, "python": platform.python_version()}
+        typer.echo(aligned(told | installed_versions(_DEPENDENCIES)))
         raise typer.Exit
 
 
 @app.callback()
 def _options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+        bool,
+        typer.Option(
+            "--version",
+            callback=_version,
+            is_eager=True,
+            help="Show this version and those of the main dependencies.",
+        ),
     ] = False,
 ) -> None:
     """Occurrence and geoeffectiveness of auroral forms, from all-sky camera labels."""

@@ -100,6 +100,31 @@ def load_sites(extra: str | Path | None = None) -> pd.DataFrame:
     ).rename_axis("site")
 
 
+def site_names(extra: str | Path | None = None) -> dict[str, str]:
+    """Return the name of each site by its code, without loading pandas.
+
+    Parameters
+    ----------
+    extra : path, optional
+        File of further sites, as in :func:`load_sites`.
+
+    Returns
+    -------
+    dict of str to str
+
+    Raises
+    ------
+    UsageError, DataError
+        As :func:`load_sites`.
+
+    Examples
+    --------
+    >>> site_names()["gill"]
+    'Gillam'
+    """
+    return {code: str(row["name"]) for code, row in _site_rows(extra).items()}
+
+
 def check_sites(codes: str | Iterable[str], extra: str | Path | None = None) -> tuple[str, ...]:
     """Return ``codes`` in lower case, each once, in the order given.
 

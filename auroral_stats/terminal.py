@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import typer
     from rich.console import Console
 
-__all__ = ["console", "progress", "progress_bar", "run"]
+__all__ = ["aligned", "console", "installed_versions", "progress", "progress_bar", "run"]
 
 
 def run(app: typer.Typer, arguments: Sequence[str], name: str) -> int:
@@ -57,6 +57,58 @@ def console(*, stderr: bool = False) -> Console:
     # A file or a pipe has no width; that of the terminal it was started from is not its own.
     width = None if stream.isatty() or "COLUMNS" in os.environ else 80
     return Console(stderr=stderr, highlight=False, soft_wrap=False, width=width)
+
+
+def installed_versions(packages: Iterable[str]) -> dict[str, str | None]:
+    """Return the versions of packages without importing them.
+
+    Parameters
+    ----------
+    packages : iterable of str
+        Names of distributions.
+
+    Returns
+    -------
+    dict of str to str or None
+        None where one is not installed.
+
+    Examples
+    --------
+    >>> installed_versions(["no_such_package"])
+    {'no_such_package': None}
+    """
+    from importlib import metadata
+
+    found: dict[str, str | None] = {}
+    for name in packages:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = None
+    return found
+
+
+def aligned(rows: Mapping[str, str | None]) -> str:
+    r"""Return names and versions, one a line, the versions below each other.
+
+    Parameters
+    ----------
+    rows : mapping of str to str or None
+        None stands for what is not installed.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> print(aligned({"auroral_stats": "0.1.0", "numpy": "2.4.6", "torch": None}))
+    auroral_stats  0.1.0
+    numpy          2.4.6
+    torch          not installed
+    """
+    width = max(map(len, rows), default=0)
+    return "\n".join(f"{name:<{width}}  {text or 'not installed'}" for name, text in rows.items())
 
 
 @contextmanager

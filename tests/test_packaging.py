@@ -20,21 +20,21 @@ PACKAGE = ROOT / "auroral_stats"
 # A room imports only from layers above its own, or from its own without going round in a circle.
 # Every module of auroral_stats has its place; docs/explanation/design.md has the same table.
 LAYERS = {
-    0: """_version errors labels label_partition label_rows label_store label_writing provenance
+    0: """_version errors findings labels label_partition label_rows label_store label_writing provenance
         registry sites terminal whole_file""",
     1: """aacgm archive baselines cache_index cdf despiking disturbance downloads ephemeris figure_files
-        geometry gmag gmag_cdf gmag_day indices omni omni_values omni_variables periods pi2 pyspedas_import
+        geometry gmag gmag_cdf gmag_day indices label_pairs omni omni_values omni_variables periods pi2 pyspedas_import
         spedas staging time_grid transfers""",
-    2: """bins counts coupling drivers label_import label_sorting label_table label_values latitude
+    2: """bins cache_holdings counts coupling drivers installation label_import label_sorting label_table label_values latitude
         mag_join minutes prefetch""",
-    3: "join joined lagging nights pairing",
-    4: """covariates distributions effect_estimates effect_sample epoch_series epochs forms gate
-        geoeffectiveness headline intervals latitude_bands matching measures null occurrence
+    3: "agreement_counts join joined lagging nights pairing",
+    4: """agreement covariates distributions effect_estimates effect_sample epoch_series epochs forms gate
+        geoeffectiveness headline intervals kappa latitude_bands matching measures null occurrence
         occurrence_options onset_lists onsets random_epochs rates standardise station_minutes strata uncertainty""",
-    5: """_figures effect_plots effect_tables folded_table plots screen screen_effects
-        screen_epochs screen_rates
+    5: """_figures agreement_plots agreement_tables effect_plots effect_tables folded_table plots screen screen_effects
+        screen_agreement screen_epochs screen_rates
         simulation tables""",
-    6: "_cli cli __main__",
+    6: "_cli cli doctor __main__",
 }
 LEVEL = {room: level for level, rooms in LAYERS.items() for room in rooms.split()}
 

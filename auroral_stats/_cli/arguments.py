@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from auroral_stats._cli.completion import complete_sites
 from auroral_stats.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -48,7 +49,10 @@ class Baseline(StrEnum):
 
 Start = Annotated[str | None, typer.Option(metavar="TIME", help="First UTC time, inclusive.")]
 End = Annotated[str | None, typer.Option(metavar="TIME", help="Last UTC time, exclusive.")]
-Sites = Annotated[str | None, typer.Option(metavar="A,B", help="Site codes; default all.")]
+Sites = Annotated[
+    str | None,
+    typer.Option(metavar="A,B", help="Site codes; default all.", autocompletion=complete_sites),
+]
 MagStation = Annotated[
     list[str] | None,
     typer.Option(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from auroral_stats._cli.arguments import items, site_codes
+from auroral_stats._cli.completion import complete_sites
 from auroral_stats.errors import UsageError
 from auroral_stats.terminal import console, progress
 
@@ -19,7 +20,12 @@ def fetch(
     start: Annotated[str, typer.Option(metavar="TIME", help="First UTC time of the frames.")],
     end: Annotated[str, typer.Option(metavar="TIME", help="Last UTC time, exclusive.")],
     sites: Annotated[
-        str | None, typer.Option(metavar="A,B", help="Sites whose magnetometers; default all.")
+        str | None,
+        typer.Option(
+            metavar="A,B",
+            help="Sites whose magnetometers; default all.",
+            autocompletion=complete_sites,
+        ),
     ] = None,
     what: Annotated[
         str, typer.Option(metavar="KINDS", help="Some of omni,gmag,kp.")

@@ -32,6 +32,7 @@ from auroral_stats._cli.arguments import (
     items,
     refuse_options,
 )
+from auroral_stats._cli.completion import complete_classes
 from auroral_stats._cli.outputs import Outputs, check_outputs, show, write_effects
 from auroral_stats._cli.source import Source
 from auroral_stats.errors import UsageError
@@ -76,7 +77,11 @@ def geoeffectiveness(
     ] = "site,mlt,month,newell",
     label: Annotated[
         list[str] | None,
-        typer.Option(metavar="CLASS ...", help="Classes; default arc diffuse discrete."),
+        typer.Option(
+            metavar="CLASS ...",
+            help="Classes; default arc diffuse discrete.",
+            autocompletion=complete_classes,
+        ),
     ] = None,
     baseline: BaselineRule = Baseline.running,
     forward: Annotated[

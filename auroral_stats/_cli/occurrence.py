@@ -30,6 +30,7 @@ from auroral_stats._cli.arguments import (
     named,
     site_codes,
 )
+from auroral_stats._cli.completion import complete_classes, complete_drivers
 from auroral_stats._cli.joining import (
     cadences_from,
     cadences_of,
@@ -74,7 +75,9 @@ def occurrence(
     by: Annotated[
         list[str],
         typer.Option(
-            metavar="DRIVER", help="Driver; twice for a map. List: auroral_stats drivers."
+            metavar="DRIVER",
+            help="Driver; twice for a map. List: auroral_stats drivers.",
+            autocompletion=complete_drivers,
         ),
     ],
     labels: Labels = None,
@@ -84,7 +87,11 @@ def occurrence(
     ] = None,
     label: Annotated[
         list[str] | None,
-        typer.Option(metavar="CLASS ...", help="Classes; default arc diffuse discrete clear."),
+        typer.Option(
+            metavar="CLASS ...",
+            help="Classes; default arc diffuse discrete clear.",
+            autocompletion=complete_classes,
+        ),
     ] = None,
     denominator: Annotated[
         Denominator,

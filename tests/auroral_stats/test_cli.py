@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import re
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -379,7 +381,7 @@ def test_table_may_stand_last(tmp_path):
     assert run("import-labels", "--out", tmp_path / "store", *COLUMNS, table) == 0
 
 
-def test_commands_are_those_promised(capsys):
+def test_commands_are_those_promised():
     assert [command.name for command in app.registered_commands] == [
         "import-labels",
         "fetch",
@@ -387,13 +389,26 @@ def test_commands_are_those_promised(capsys):
         "occurrence",
         "geoeffectiveness",
         "epochs",
+        "agree",
         "drivers",
         "sites",
         "info",
         "demo",
+        "doctor",
     ]
+
+
+def test_version_tells_those_of_the_dependencies(capsys):
     assert main(["--version"]) == 0
-    assert capsys.readouterr().out == f"auroral_stats {__version__}\n"
+    lines = capsys.readouterr().out.splitlines()
+    told = dict(line.split() for line in lines)
+    assert list(told)[:3] == ["auroral_stats", "python", "numpy"]
+    assert told["auroral_stats"] == __version__
+    assert told["python"] == platform.python_version()
+    for name in ("numpy", "xarray", "pandas", "pyspedas", "cdflib", "astropy", "scipy"):
+        assert told[name] == metadata.version(name)
+    # The versions stand below each other.
+    assert len({line.rindex(" ") for line in lines}) == 1
 
 
 def test_the_gate_of_the_command_line_is_the_gate(sample, tmp_path):

@@ -53,14 +53,18 @@ def modules_after(statement: str) -> set[str]:
 
 def test_version_is_that_of_the_distribution():
     assert classifier.__version__ == metadata.version("auroral_stats")
-    assert run("--version").splitlines()[0] == f"auroral_classifier {classifier.__version__}"
+    assert run("--version").split()[:2] == ["auroral_classifier", classifier.__version__]
 
 
 def test_version_tells_torch_or_how_to_get_it():
     lines = run("--version").splitlines()
     versions = cli.torch_versions()
+    told = dict(line.split(maxsplit=1) for line in lines[:4])
+    assert list(told) == ["auroral_classifier", "python", "torch", "torchvision"]
     for name, version in versions.items():
-        assert f"{name} {version or 'not installed'}" in lines
+        assert told[name] == (version or "not installed")
+    # The versions stand below each other.
+    assert {line[:20].rstrip() for line in lines[:4]} == set(told)
     assert (cli.INSTALL_TORCH in lines[-1]) == (None in versions.values())
 
 
@@ -76,7 +80,7 @@ def test_version_with_and_without_torch(monkeypatch, versions, hint):
     monkeypatch.setattr(cli, "torch_versions", lambda: versions)
     output = run("--version")
     for name, version in versions.items():
-        assert f"{name} {version or 'not installed'}\n" in output
+        assert f"{name:<20}{version or 'not installed'}\n" in output
     assert (cli.INSTALL_TORCH in output) == hint
 
 
