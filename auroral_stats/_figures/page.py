@@ -286,7 +286,7 @@ def letter_around(
     notes : iterable of str
         Each begins a line.
     handles : sequence
-        For the legend.
+        For the legend; none for no legend.
     height : float
     names : (str, str), optional
         Of the common x and y axes.
@@ -300,7 +300,7 @@ def letter_around(
     head = wrap(title, TITLE, room, "bold")
     under = wrap(subtitle, TEXT, room)
     lines = [line for note in notes for line in wrap(note, TEXT, room)]
-    widest = max(width_of(handle.get_label(), TEXT) for handle in handles)
+    widest = max((width_of(handle.get_label(), TEXT) for handle in handles), default=0.0)
     columns = max(1, int(room // (widest + 3.3 * TEXT)))
     # From the bottom upwards, in points.
     legend = MARGIN + len(lines) * TEXT * LINE + -(-len(handles) // columns) * TEXT * 1.4
@@ -325,20 +325,21 @@ def letter_around(
     figure.suptitle("\n".join(head), x=left, y=first, ha="left", va="top", **large)
     figure.text(left, second, "\n".join(under), va="top", gid="subtitle", **small)
     figure.text(left, MARGIN / total, "\n".join(lines), va="bottom", gid="notes", **small)
-    figure.legend(
-        handles=handles,
-        loc="upper left",
-        bbox_to_anchor=(left, legend / total),
-        ncols=columns,
-        fontsize=TEXT,
-        frameon=False,
-        borderaxespad=0,
-        borderpad=0.1,
-        handlelength=handle_length,
-        handletextpad=0.7,
-        columnspacing=0.9,
-        labelspacing=0.3,
-    )
+    if handles:
+        figure.legend(
+            handles=handles,
+            loc="upper left",
+            bbox_to_anchor=(left, legend / total),
+            ncols=columns,
+            fontsize=TEXT,
+            frameon=False,
+            borderaxespad=0,
+            borderpad=0.1,
+            handlelength=handle_length,
+            handletextpad=0.7,
+            columnspacing=0.9,
+            labelspacing=0.3,
+        )
     vars(figure)["provenance"] = {
         "title": title,
         "software": attrs.get("software", "auroral_stats"),

@@ -92,7 +92,15 @@ def draw_secondary(result: xr.Dataset, ax: Axes, axis: BinAxis, label: str, band
             ax.stairs(values, axis.edges, baseline=None, zorder=2, **options)
 
 
-def draw_support(result: xr.Dataset, ax: Axes, axis: BinAxis, what: str, band: str) -> None:
+def draw_support(
+    result: xr.Dataset,
+    ax: Axes,
+    axis: BinAxis,
+    what: str,
+    band: str,
+    *,
+    floor: float | None = None,
+) -> None:
     """Draw what the rates rest on: exposure and nights, or availability."""
 
     def along(name: str) -> Array:
@@ -109,11 +117,7 @@ def draw_support(result: xr.Dataset, ax: Axes, axis: BinAxis, what: str, band: s
         return
     seen, nights = along(exposure_variable(result, band)), along("nights")
     ax.set_yscale("log")
-    # Half a unit is nothing on a logarithmic axis; less was seen where labels are a few frames.
-    name = prefix_of(band) + exposure_variable(result, band)
-    every = result[name].isel(bin=axis.rows).to_numpy()
-    least = float(every[every > 0].min(initial=1.0))
-    floor = max(0.5 * least, 0.05)
+    floor = exposure_floor(result, axis, band) if floor is None else floor
     ax.stairs(
         np.fmax(seen, floor), axis.edges, baseline=floor, fill=True, color="0.82", label="_exposure"
     )
@@ -123,6 +127,16 @@ def draw_support(result: xr.Dataset, ax: Axes, axis: BinAxis, what: str, band: s
         lambda value, _: f"{value:g}" if value < 1e4 else f"$10^{{{np.log10(value):.0f}}}$"
     )
     ax.yaxis.minorticks_off()
+
+
+def exposure_floor(result: xr.Dataset, axis: BinAxis, band: str) -> float:
+    """Return where the logarithmic axis of exposure begins.
+
+    Half a unit is nothing on it; less was seen where labels are a few frames.
+    """
+    name = prefix_of(band) + exposure_variable(result, band)
+    every = result[name].isel(bin=axis.rows).to_numpy()
+    return max(0.5 * float(every[every > 0].min(initial=1.0)), 0.05)
 
 
 def draw_wedges(ax: Axes, axis: BinAxis, curve: Curve, label: str, kwargs: dict[str, Any]) -> None:

@@ -102,21 +102,39 @@ def notes_of(
     result: xr.Dataset, axes: Sequence[BinAxis], labels: Sequence[str], bands: Sequence[str]
 ) -> list[str]:
     """Return what is not on the axes, and why some of it is grey."""
-    inner = inner_rows(result, axes)
-    hours = result["usable_hours"]
-    total = float(hours.sum()) or 1.0
     notes = []
     if len(axes) == 1:
-        outside = [
-            f"{_outside(result, row)}: {100 * float(hours[row]) / total:.1f} %"
-            for row in range(hours.size)
-            if row not in axes[0].rows and hours[row] > 0
-        ]
+        outside = off_axis(result, axes[0])
         if outside:
-            notes.append(f"Usable hours not on the axis: {', '.join(outside)}.")
+            notes.append(f"Usable hours not on the axis: {outside}.")
     else:
-        share = 100 * max(0.0, 1 - float(hours.isel(inner).sum()) / total)
+        hours = result["usable_hours"]
+        inner = float(hours.isel(inner_rows(result, axes)).sum())
+        share = 100 * max(0.0, 1 - inner / (float(hours.sum()) or 1.0))
         notes.append(f"Outside the axes or without a driver value: {share:.1f} % of usable hours.")
+    hidden, full = hidden_of(result, axes, labels, bands)
+    if hidden:
+        what = "cells" if len(axes) == 2 else "rates"
+        notes.append(f"Grey, below the gate ({gate_of(result)}): {hidden} of {full} {what}.")
+    return notes
+
+
+def off_axis(result: xr.Dataset, axis: BinAxis) -> str:
+    """Return which share of the usable hours has no place on the axis; empty if none has."""
+    hours = result["usable_hours"]
+    total = float(hours.sum()) or 1.0
+    return ", ".join(
+        f"{_outside(result, row)}: {100 * float(hours[row]) / total:.1f} %"
+        for row in range(hours.size)
+        if row not in axis.rows and hours[row] > 0
+    )
+
+
+def hidden_of(
+    result: xr.Dataset, axes: Sequence[BinAxis], labels: Sequence[str], bands: Sequence[str]
+) -> tuple[int, int]:
+    """Return how many of the rates that are drawn are below the gate, and how many there are."""
+    inner = inner_rows(result, axes)
     hidden = full = 0
     for band in bands:
         there, masked = (
@@ -125,19 +143,20 @@ def notes_of(
         )
         full += int(there.notnull().sum())
         hidden += int((masked.astype(bool) & there.notnull()).sum())
-    if hidden:
-        gate = parameters_of(result.attrs).get("gate", {})
-        units = {"min_nights": "night", "min_hours": "h", "min_winters": "winter"}
-        units["min_sites"] = "site"
-        limits = ", ".join(
-            f"{gate[key]:g} {unit}{'s' * (unit != 'h' and gate[key] != 1)}"
-            for key, unit in units.items()
-            if key in gate
-        )
-        limits += " where pooled" if "min_sites" in gate else ""
-        what = "cells" if len(axes) == 2 else "rates"
-        notes.append(f"Grey, below the gate ({limits}): {hidden} of {full} {what}.")
-    return notes
+    return hidden, full
+
+
+def gate_of(result: xr.Dataset) -> str:
+    """Return the limits of the gate in words."""
+    gate = parameters_of(result.attrs).get("gate", {})
+    units = {"min_nights": "night", "min_hours": "h", "min_winters": "winter"}
+    units["min_sites"] = "site"
+    limits = ", ".join(
+        f"{gate[key]:g} {unit}{'s' * (unit != 'h' and gate[key] != 1)}"
+        for key, unit in units.items()
+        if key in gate
+    )
+    return limits + " where pooled" * ("min_sites" in gate)
 
 
 def _outside(result: xr.Dataset, row: int) -> str:
