@@ -15,6 +15,12 @@ PYTEST_ARGS ?=
 # The main job on a simulated world, which is kept in the cache of the user.
 DEMO := $(PYTHON) -m auroral_stats demo
 
+# Scripts that need nothing but the demo world, which the first of them builds and joins; the others
+# in analyses/ take files, or minutes each.
+ANALYSES := occurrence_solar_wind occurrence_imf occurrence_indices mlt_dials seasons \
+    geoeffectiveness substorm_epochs human_labels
+ANALYSES_OUT := output/analyses
+
 PIP_INSTALL := $(PYTHON) -m pip install --quiet --quiet --progress-bar off
 PYTEST := $(PYTHON) -m pytest
 DOCS := docs/_build/html
@@ -29,7 +35,7 @@ unexport PYTHONHOME
 .DELETE_ON_ERROR:
 # Two pip runs at once in one environment would spoil it.
 .NOTPARALLEL:
-.PHONY: help demo test doctest slow bench lint format types docs clean distclean
+.PHONY: help demo analyses test doctest slow bench lint format types docs clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +43,15 @@ help: ## list the targets
 demo: $(VENV)/.core ## build the simulated demo world and run the main job on it
 	@echo "== demo: $(DEMO)"
 	@$(DEMO)
+
+analyses: $(VENV)/.core ## run the scripts of analyses/ on the demo world
+	@for name in $(ANALYSES); do \
+	    echo "== analyses/$$name.py"; \
+	    $(PYTHON) analyses/$$name.py --out $(ANALYSES_OUT) || exit 1; \
+	done
+	@echo "== analyses/sky_film_strips.py"
+	@$(PYTHON) analyses/sky_film_strips.py --classes $(ANALYSES_OUT)/sky_classes.png \
+	    --strips $(ANALYSES_OUT)/sky_strips.png
 
 test: $(VENV)/.test ## run the quick tests and every example in the docstrings
 	@echo "== quick tests and docstring examples, $(WORKERS) at once"
