@@ -143,7 +143,7 @@ PRESETS: Mapping[str, EvaluationPlan] = MappingProxyType(
             contrastive=TrainingPlan(
                 size=64, view_size=32, epochs=6, learning_rate=1e-3, schedule="cosine", warmup=1.0
             ),
-            head=HeadTraining(epochs=20),
+            head=HeadTraining(epochs=8),
             network=NetworkTraining(epochs=2, batch=64, rate=1e-3),
             network_size=32,
             label_methods=("simclr-linear",),
