@@ -31,7 +31,7 @@ __all__ = ["app", "main", "torch_versions"]
 INSTALL_TORCH = "pip install 'auroral_stats[classifier]'"
 
 #: Packages that the core installation does without.
-OPTIONAL = frozenset({"torch", "torchvision", "sklearn", "safetensors", "PIL"})
+OPTIONAL = frozenset({"torch", "torchvision", "sklearn", "skimage", "safetensors", "PIL"})
 
 app = typer.Typer(
     name="auroral_classifier",
