@@ -170,7 +170,8 @@ def energy_ratio(
     each : int
         Pictures of a scene or station-night that take part, evenly spaced.
     draws : int
-        How often as many station-nights as there are scenes are drawn and compared with the rest.
+        How often as many station-nights as there are scenes, but at most half of them, are drawn and
+        compared with the rest.
     seed : int
 
     Returns
@@ -181,7 +182,7 @@ def energy_ratio(
     Raises
     ------
     DataError
-        As :func:`energy_distance`; or if there are not more station-nights than scenes.
+        As :func:`energy_distance`; or if there is one station-night alone.
 
     Examples
     --------
@@ -195,14 +196,15 @@ def energy_ratio(
     h, r = _checked(features, held)
     s, g = np.asarray(scene), np.asarray(night)
     number, nights = np.unique(s).size, np.unique(g)
-    if not number < nights.size:
-        raise DataError(
-            f"{nights.size} station-nights came for {number} scenes; expected more of them."
-        )
+    if nights.size < 2:
+        raise DataError("one station-night came; expected two or more, to compare them.")
     thin = spaced_evenly(g, each)
     h, r, g = _directions(h[spaced_evenly(s, each)]), _directions(r[thin]), g[thin]
     rng = np.random.default_rng(seed)
-    drawn = (np.isin(g, rng.choice(nights, number, replace=False)) for _ in range(draws))
+    drawn = (
+        np.isin(g, rng.choice(nights, min(number, nights.size // 2), replace=False))
+        for _ in range(draws)
+    )
     usual = np.array([energy_distance(r[some], r[~some]) for some in drawn])
     return _ratio(energy_distance(h, r), usual)
 

@@ -64,6 +64,12 @@ def test_the_energy_of_scenes_is_compared_with_as_many_nights():
     assert far != energy_ratio(nights(2, shift=8.0)[some], NIGHT[some], test, NIGHT, seed=1)
 
 
+def test_more_scenes_than_nights_are_compared_with_half_of_the_nights():
+    many = energy_ratio(nights(2), NIGHT, nights(1)[:32], NIGHT[:32])
+    two = energy_ratio(nights(2)[:16], NIGHT[:16], nights(1)[:32], NIGHT[:32])
+    assert many[1:] == two[1:]
+
+
 def test_members_are_evenly_spaced():
     group = np.repeat(["b", "a"], [10, 3])
     assert spaced_evenly(group, 4).tolist() == [10, 11, 12, 0, 3, 6, 9]
@@ -79,5 +85,5 @@ def test_what_has_no_distance():
         energy_distance([[1.0, 2.0]], [[1.0]])
     with pytest.raises(DataError, match="hold out others"):
         nearest_ratio(nights(1), nights(0), NIGHT, nights(0))
-    with pytest.raises(DataError, match="expected more of them"):
-        energy_ratio(nights(0), NIGHT, nights(1), NIGHT)
+    with pytest.raises(DataError, match="two or more"):
+        energy_ratio(nights(0), NIGHT, nights(1), np.zeros(240, dtype=int))
