@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from auroral_stats.brief import Brief
 from auroral_stats.drivers import DRIVERS
 from auroral_stats.label_pairs import PairedLabels, paired_labels
 from auroral_stats.label_store import Instant, LabelStore
@@ -30,8 +31,8 @@ ALL = "all"
 _VALUES = 100_000
 
 
-@dataclass(frozen=True)
-class PairCounts:
+@dataclass(frozen=True, repr=False)
+class PairCounts(Brief):
     """Frames with two labels, by night and group.
 
     Attributes

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from auroral_stats.brief import Brief, brief_value
 from auroral_stats.cache_index import local_files
 from auroral_stats.cdf import cdf_attributes, check_cdf, open_cdf
 from auroral_stats.downloads import Fetched, Limits, Progress, fetch
@@ -50,8 +51,8 @@ __all__ = [
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class ArchiveFiles:
+@dataclass(frozen=True, repr=False)
+class ArchiveFiles(Brief):
     """The files of one product for some periods.
 
     Attributes
@@ -78,6 +79,14 @@ class ArchiveFiles:
     offline: bool
     reasons: dict[str, str] = field(default_factory=dict)
     downloaded: frozenset[Path] = frozenset()
+
+    def _told(self) -> dict[str, str]:
+        """Return what is told of the files: how many there are, not each of them."""
+        told = {"product": self.product.title, "folder": str(self.folder)}
+        for name in ("paths", "missing", "downloaded"):
+            number = len(getattr(self, name))
+            told[name] = f"{number:,} file{'s' * (number != 1)}"
+        return told | ({"problems": brief_value(self.problems)} if self.problems else {})
 
     @property
     def problems(self) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from auroral_stats.brief import Brief
 from auroral_stats.drivers import DRIVERS, Driver
 from auroral_stats.errors import DataError, UsageError
 from auroral_stats.lagging import driver_at, lagged
@@ -69,8 +70,8 @@ class Covariate:
     same_minute: bool = False
 
 
-@dataclass(frozen=True)
-class SiteMinutes:
+@dataclass(frozen=True, repr=False)
+class SiteMinutes(Brief):
     """Minutes with a form, of all sites one after the other.
 
     Attributes

@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from auroral_stats.brief import Brief
 from auroral_stats.covariates import (
     BEFORE_LAG,
     BEFORE_WINDOW,
@@ -35,8 +36,8 @@ Array = NDArray[np.float64]
 SHOWN = ("dB_before", "AE_before")
 
 
-@dataclass(frozen=True)
-class EffectSample:
+@dataclass(frozen=True, repr=False)
+class EffectSample(Brief):
     """Minutes with a form, their covariates and their strata, one row a site-minute.
 
     Attributes

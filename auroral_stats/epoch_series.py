@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from auroral_stats.brief import Brief
 from auroral_stats.errors import DataError
 
 __all__ = ["EpochAxis", "EpochSeries", "epoch_axis", "gather"]
@@ -16,8 +17,8 @@ Array = NDArray[np.float64]
 Minutes = NDArray[np.int64]
 
 
-@dataclass(frozen=True)
-class EpochAxis:
+@dataclass(frozen=True, repr=False)
+class EpochAxis(Brief):
     """Where the interval that holds a minute stands among those that there are.
 
     Attributes
@@ -42,8 +43,8 @@ class EpochAxis:
         return np.where(inside, found, np.int32(self.start.size))
 
 
-@dataclass(frozen=True)
-class EpochSeries:
+@dataclass(frozen=True, repr=False)
+class EpochSeries(Brief):
     """One quantity on its axis.
 
     Attributes

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from auroral_stats.brief import Brief
 from auroral_stats.despiking import despike
 
 __all__ = ["LARGEST_DISTURBANCE", "DayMeans", "day_means"]
@@ -21,8 +23,8 @@ _SLOWEST_FAST_STEP = 10.0
 _DAY = 86_400.0
 
 
-@dataclass(frozen=True)
-class DayMeans:
+@dataclass(frozen=True, repr=False)
+class DayMeans(Brief):
     """One UT day of one magnetometer.
 
     Attributes
@@ -44,6 +46,12 @@ class DayMeans:
     fast: NDArray[np.float64] | None = None
     fast_step: float = float("nan")
     removed: int = 0
+    _UNITS: ClassVar[Mapping[str, str]] = {
+        "means": "nT",
+        "fast": "nT",
+        "step_seconds": "s",
+        "fast_step": "s",
+    }
 
 
 def day_means(

@@ -19,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 
 from auroral_stats._version import __version__
+from auroral_stats.brief import Brief
 from auroral_stats.errors import DataError, UsageError
 from auroral_stats.label_partition import Partition, StoreInfo, partition_path, write_partition
 from auroral_stats.label_rows import CLASSES, merge_rows
@@ -45,8 +46,8 @@ _REJECTED_HEADER = ("row", "site", "time", "label", "reason", "table")
 _MOST_REASONS = 30
 
 
-@dataclass(frozen=True)
-class ImportSummary:
+@dataclass(frozen=True, repr=False)
+class ImportSummary(Brief):
     """What came of an import: ``read == written + duplicate + sum(rejected.values())``.
 
     Attributes

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from auroral_stats._version import __version__
+from auroral_stats.brief import Brief
 from auroral_stats.errors import DataError
 from auroral_stats.label_rows import CLASSES, PROBABILITY_COLUMNS, LabelRows, relabel
 
@@ -33,8 +34,8 @@ SCHEMA = pa.schema(
 )
 
 
-@dataclass(frozen=True)
-class StoreInfo:
+@dataclass(frozen=True, repr=False)
+class StoreInfo(Brief):
     """What a label store says about all of its labels.
 
     Attributes

@@ -16,6 +16,7 @@ from typing import TypeAlias
 import numpy as np
 import pyarrow as pa
 
+from auroral_stats.brief import Brief, brief_value
 from auroral_stats.errors import ArchiveError, DataError, UsageError
 from auroral_stats.label_partition import (
     SCHEMA,
@@ -35,8 +36,8 @@ INFO_NAME = "_store.json"
 _FOLDERS = (r"site=([a-z0-9]*[a-z][a-z0-9]*)", r"year=(\d{4})", r"month=(0[1-9]|1[0-2])")
 
 
-@dataclass(frozen=True)
-class LabelStore:
+@dataclass(frozen=True, repr=False)
+class LabelStore(Brief):
     """An opened store: where it lies, what it says of itself, and its partitions in order."""
 
     path: Path
@@ -47,6 +48,19 @@ class LabelStore:
     def sites(self) -> tuple[str, ...]:
         """Codes of the sites that have labels, sorted."""
         return tuple(sorted({partition.site for partition in self.partitions}))
+
+    def _told(self) -> dict[str, str]:
+        """Return what is told of the store: not its partitions one by one."""
+        months = sorted((p.year, p.month) for p in self.partitions)
+        span = " to ".join(f"{y}-{m:02d}" for y, m in dict.fromkeys((*months[:1], *months[-1:])))
+        told = {"path": str(self.path), "source": self.info.source}
+        if self.info.model_sha256:
+            told["model"] = self.info.model_sha256[:8]
+        told["sites"] = brief_value(self.sites)
+        return told | {"partitions": f"{len(months)}{f', {span}' * bool(months)}"}
+
+    def _is_simulated(self) -> bool:
+        return self.info.simulated
 
 
 def utc_instant(value: Instant, argument: str = "time") -> np.datetime64:

@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from auroral_stats.brief import Brief
 from auroral_stats.intervals import MIN_WINTERS, at_the_edge
 from auroral_stats.nights import winter_of
 from auroral_stats.uncertainty import (
@@ -46,8 +47,8 @@ Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 
-@dataclass(frozen=True)
-class ArmTable:
+@dataclass(frozen=True, repr=False)
+class ArmTable(Brief):
     """Minutes and sums of values by night, group, stratum and arm: sparse, one row an entry.
 
     Attributes
@@ -113,8 +114,8 @@ def arm_table(
     )
 
 
-@dataclass(frozen=True)
-class Matched:
+@dataclass(frozen=True, repr=False)
+class Matched(Brief):
     """The matched arms, without each cluster in turn.
 
     Attributes

@@ -18,6 +18,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from auroral_stats.brief import Brief
 from auroral_stats.drivers import Driver
 from auroral_stats.errors import DataError
 from auroral_stats.labels import CLASSES, USABLE, USABLE_INDEX
@@ -37,8 +38,8 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
-class NightCells:
+@dataclass(frozen=True, repr=False)
+class NightCells(Brief):
     """Frames added up by night, site, MLT hour, bin and moonlight.
 
     Attributes

@@ -11,6 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from auroral_stats.bins import Bins, bins_from_categories, bins_from_edges, quantile_bins
+from auroral_stats.brief import Brief
 from auroral_stats.drivers import Driver, find_driver
 from auroral_stats.errors import UsageError
 from auroral_stats.lagging import driver_at, frames_driver, lag_and_window
@@ -54,8 +55,8 @@ class Pairing:
     coverage: float = float("nan")
 
 
-@dataclass(frozen=True)
-class Rows:
+@dataclass(frozen=True, repr=False)
+class Rows(Brief):
     """The row of each site-minute along one driver, made for a stretch of time when asked for.
 
     Attributes

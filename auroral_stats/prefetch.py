@@ -15,6 +15,7 @@ from typing import Any, cast
 import numpy as np
 
 from auroral_stats.archive import PRODUCTS, ArchiveFiles, Product, find_files
+from auroral_stats.brief import Brief
 from auroral_stats.downloads import Limits, Progress
 from auroral_stats.errors import UsageError
 from auroral_stats.indices import bundled_kp
@@ -39,8 +40,8 @@ DRIVER_DAYS = (3, 1)
 BASELINE_DAYS = 9
 
 
-@dataclass(frozen=True)
-class Prefetched:
+@dataclass(frozen=True, repr=False)
+class Prefetched(Brief):
     """What the cache now has of one product, or of one magnetometer.
 
     Attributes

@@ -19,6 +19,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from auroral_stats.brief import Brief
 from auroral_stats.epoch_series import EpochSeries, gather
 from auroral_stats.forms import NO_FORM, forms
 from auroral_stats.geometry import site_geometry
@@ -34,8 +35,8 @@ Minutes = NDArray[np.int64]
 _MOST_DRAWS = 0.9
 
 
-@dataclass(frozen=True)
-class EpochPool:
+@dataclass(frozen=True, repr=False)
+class EpochPool(Brief):
     """The minutes that random epochs start from, and the nights that onsets may be moved to.
 
     Attributes

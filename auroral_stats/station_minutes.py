@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from auroral_stats.brief import Brief
 from auroral_stats.disturbance import least_count
 from auroral_stats.errors import DataError
 
@@ -21,8 +22,8 @@ FORWARD_COVERAGE = 0.9
 _LONGEST_GAP = 240
 
 
-@dataclass(frozen=True)
-class StationMinutes:
+@dataclass(frozen=True, repr=False)
+class StationMinutes(Brief):
     """One station on a regular axis of minutes, NaN where missing.
 
     Attributes

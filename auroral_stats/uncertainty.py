@@ -25,6 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from auroral_stats.brief import Brief
+
 __all__ = [
     "BLOCKS",
     "CONFIDENCE",
@@ -62,8 +64,8 @@ CONFIDENCE = 0.95
 _SLAB = 400_000
 
 
-@dataclass(frozen=True)
-class Replicates:
+@dataclass(frozen=True, repr=False)
+class Replicates(Brief):
     """An estimate and what it becomes without each cluster.
 
     Attributes

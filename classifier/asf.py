@@ -15,14 +15,15 @@ file: one that was cut short has images, but no times for them, and gives no fra
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from auroral_stats.brief import Brief
 from auroral_stats.errors import UsageError
 from classifier.frame_names import SITE
 from classifier.frame_records import IMAGE_SHAPE, BadRecord
@@ -45,8 +46,8 @@ _IMAGES = re.compile(rf"thg_asf_({SITE})", re.ASCII)
 _FIRST, _LAST = np.datetime64("1990-01-01", "us"), np.datetime64("2100-01-01", "us")
 
 
-@dataclass(frozen=True)
-class AsfRecords:
+@dataclass(frozen=True, repr=False)
+class AsfRecords(Brief):
     """What an hourly file holds.
 
     Attributes
@@ -69,6 +70,7 @@ class AsfRecords:
     bad: tuple[BadRecord, ...]
     site: str | None
     attributes: dict[str, str]
+    _UNITS: ClassVar[Mapping[str, str]] = {"images": "counts", "time": "UTC"}
 
 
 def read_asf(path: Path) -> AsfRecords:

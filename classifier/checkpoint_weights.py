@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from auroral_stats.brief import Brief
 from auroral_stats.errors import DataError, UsageError
 from classifier.checkpoint_header import Header, header_from_text, header_to_text
 from classifier.model import Classifier, ClassifierHead, encoder, feature_count
@@ -19,8 +20,8 @@ __all__ = ["Checkpoint", "build_model", "load_checkpoint", "save_checkpoint"]
 _HEADER_KEY = "auroral_classifier"
 
 
-@dataclass(frozen=True, eq=False)
-class Checkpoint:
+@dataclass(frozen=True, eq=False, repr=False)
+class Checkpoint(Brief):
     """A checkpoint that was read.
 
     Attributes

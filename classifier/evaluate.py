@@ -23,6 +23,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from auroral_stats.brief import Brief
 from auroral_stats.errors import DataError
 from auroral_stats.labels import CLASSES
 from auroral_stats.provenance import simulated_attr
@@ -54,8 +55,8 @@ __all__ = ["Evaluation", "check_folds", "evaluate"]
 Folds = dict[str, list[Fold]]
 
 
-@dataclass(frozen=True, eq=False)
-class Evaluation:
+@dataclass(frozen=True, eq=False, repr=False)
+class Evaluation(Brief):
     """What an evaluation found.
 
     Attributes

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from auroral_stats.brief import Brief
 from classifier.checkpoint import Checkpoint, build_model, load_checkpoint
 from classifier.evaluation_plan import EvaluationPlan
 from classifier.pretrain import pretrain
@@ -23,8 +24,8 @@ from classifier.training_images import LabelledImages
 __all__ = ["Represented", "plan_for_encoder", "pretrained", "represented", "resized"]
 
 
-@dataclass(frozen=True, eq=False)
-class Represented:
+@dataclass(frozen=True, eq=False, repr=False)
+class Represented(Brief):
     """An encoder on its device, and its representations of all pictures, (n, feature)."""
 
     encoder: nn.Module

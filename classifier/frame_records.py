@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+from auroral_stats.brief import Brief
 
 __all__ = ["IMAGE_SHAPE", "BadRecord", "Frames"]
 
@@ -31,8 +34,8 @@ class BadRecord:
     reason: str
 
 
-@dataclass(frozen=True)
-class Frames:
+@dataclass(frozen=True, repr=False)
+class Frames(Brief):
     """The sound frames of one file.
 
     Attributes
@@ -57,3 +60,4 @@ class Frames:
     bad: tuple[BadRecord, ...]
     site: str | None
     simulated: bool
+    _UNITS: ClassVar[Mapping[str, str]] = {"images": "counts", "time": "UTC"}

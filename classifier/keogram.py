@@ -8,12 +8,14 @@ resolution of the camera: 0.01 deg of latitude at the zenith, 0.15 deg near the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from auroral_stats.brief import Brief
 from auroral_stats.errors import DataError, UsageError
 from classifier.skymap import Skymap, magnetic_places, magnetic_skymap
 
@@ -23,8 +25,8 @@ _Array = NDArray[np.float64]
 _FEWEST_POINTS = 16
 
 
-@dataclass(frozen=True)
-class MeridianSlit:
+@dataclass(frozen=True, repr=False)
+class MeridianSlit(Brief):
     """Pixels along the magnetic meridian through the zenith of a site, from south to north.
 
     Attributes
@@ -65,10 +67,18 @@ class MeridianSlit:
     idealised: bool
     source: str
     valid_from: np.datetime64 = np.datetime64("NaT", "D")  # noqa: RUF009
+    _UNITS: ClassVar[Mapping[str, str]] = {
+        "mlat": "deg",
+        "mlat_edges": "deg",
+        "elevation": "deg",
+        "zenith_mlat": "deg",
+        "mlon": "deg",
+        "height_km": "km",
+    }
 
 
-@dataclass(frozen=True)
-class Keogram:
+@dataclass(frozen=True, repr=False)
+class Keogram(Brief):
     """Counts along a slit against time; gaps are there as columns without values.
 
     Attributes
@@ -95,6 +105,7 @@ class Keogram:
     edges: NDArray[np.datetime64]
     frame_of: NDArray[np.intp]
     simulated: bool
+    _UNITS: ClassVar[Mapping[str, str]] = {"time": "UTC", "counts": "counts"}
 
     @property
     def drawn(self) -> NDArray[np.float32]:

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from auroral_stats.brief import Brief
 from auroral_stats.errors import DataError, UsageError
 from auroral_stats.labels import AURORAL, CLASSES
 
@@ -50,8 +51,8 @@ SCORES = {
 }
 
 
-@dataclass(frozen=True)
-class Scores:
+@dataclass(frozen=True, repr=False)
+class Scores(Brief):
     """Scores of one confusion matrix, or of many at once.
 
     Attributes

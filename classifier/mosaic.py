@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from auroral_stats.brief import Brief
 from auroral_stats.errors import DataError, UsageError
 from classifier.emission_shell import east_west, look_direction, on_sphere, shell_coordinates
 from classifier.skymap import Skymap
@@ -47,8 +48,8 @@ _EARTH_KM = 6371.2
 _Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class MosaicLayer:
+@dataclass(frozen=True, repr=False)
+class MosaicLayer(Brief):
     """What one site gives to a mosaic.
 
     Attributes

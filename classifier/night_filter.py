@@ -14,10 +14,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from auroral_stats.brief import Brief
 from auroral_stats.errors import UsageError
 
 __all__ = ["NIGHT_RULES", "DarkFrames", "NightRule", "dark_frames"]
@@ -55,8 +57,8 @@ NIGHT_RULES: Mapping[str, NightRule] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, eq=False)
-class DarkFrames:
+@dataclass(frozen=True, eq=False, repr=False)
+class DarkFrames(Brief):
     """Which frames a rule keeps, and why the others go.
 
     Attributes
@@ -75,6 +77,7 @@ class DarkFrames:
     moon_elevation: NDArray[np.float32]
     rule: NightRule
     counts: Mapping[str, int]
+    _UNITS: ClassVar[Mapping[str, str]] = {"sun_elevation": "deg", "moon_elevation": "deg"}
 
 
 def dark_frames(

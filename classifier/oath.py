@@ -29,6 +29,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from auroral_stats.brief import Brief
 from auroral_stats.errors import ArchiveError, DataError, UsageError
 from auroral_stats.labels import CLASSES
 from classifier.oath_archive import RECORD_SUFFIX
@@ -80,8 +81,8 @@ _LISTED_FAULTS = 12
 _DEPTH = 3  # the folder that was named, and two levels of folders in it
 
 
-@dataclass(frozen=True, eq=False)
-class Oath:
+@dataclass(frozen=True, eq=False, repr=False)
+class Oath(Brief):
     """An OATH-shaped set; the arrays run over its pictures, in the order of its table.
 
     Attributes

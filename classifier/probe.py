@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from auroral_stats.brief import Brief
 from auroral_stats.errors import UsageError
 from auroral_stats.labels import CLASSES
 from classifier.calibrate import fit_temperature, negative_log_likelihood, softmax
@@ -43,8 +44,8 @@ _TOLERANCE = 1e-3
 _SLAB = 512  # test pictures whose similarities are held at once
 
 
-@dataclass(frozen=True, eq=False)
-class LinearProbe:
+@dataclass(frozen=True, eq=False, repr=False)
+class LinearProbe(Brief):
     """Multinomial logistic regression.
 
     Attributes
@@ -73,8 +74,8 @@ class LinearProbe:
         return h @ self.weight.T + self.bias
 
 
-@dataclass(frozen=True, eq=False)
-class Neighbours:
+@dataclass(frozen=True, eq=False, repr=False)
+class Neighbours(Brief):
     """The share of each class among the most similar training pictures.
 
     Attributes

@@ -30,12 +30,14 @@ True
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from auroral_stats.brief import Brief
 from auroral_stats.errors import DataError, UsageError
 from auroral_stats.labels import CLASSES
 from classifier._sky.scene import Scene, draw
@@ -71,8 +73,8 @@ BRIGHTEST_SUN = -6.0
 _NIGHT_BEGINS = np.timedelta64(19, "h")
 
 
-@dataclass(frozen=True, eq=False)
-class SimulatedFrames:
+@dataclass(frozen=True, eq=False, repr=False)
+class SimulatedFrames(Brief):
     """Simulated frames and the truth about them.
 
     Attributes
@@ -100,6 +102,7 @@ class SimulatedFrames:
     site: str
     families: tuple[str, ...]
     simulated: bool = True
+    _UNITS: ClassVar[Mapping[str, str]] = {"images": "counts", "time": "UTC"}
 
 
 def night_of(time: ArrayLike) -> NDArray[np.str_]:

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from auroral_stats.brief import Brief
 from auroral_stats.errors import DataError, UsageError
 from classifier.emission_shell import east_west, on_sphere, shell_coordinates
 from classifier.magnetic_places import magnetic_places, magnetic_skymap
@@ -40,8 +41,8 @@ _Array = NDArray[np.float64]
 _MAP_TOLERANCE_KM = 2.0
 
 
-@dataclass(frozen=True)
-class Skymap:
+@dataclass(frozen=True, repr=False)
+class Skymap(Brief):
     """Directions and places of the pixels of one camera.
 
     Attributes
@@ -81,6 +82,17 @@ class Skymap:
     corner_longitude: _Array
     idealised: bool
     source: str
+    _UNITS: ClassVar[Mapping[str, str]] = {
+        "site_latitude": "deg",
+        "site_longitude": "deg",
+        "height_km": "km",
+        "azimuth": "deg",
+        "elevation": "deg",
+        "latitude": "deg",
+        "longitude": "deg",
+        "corner_latitude": "deg",
+        "corner_longitude": "deg",
+    }
 
 
 def ideal_skymap(

@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from auroral_stats.brief import Brief
 from auroral_stats.errors import ArchiveError, DataError, UsageError
 from auroral_stats.provenance import combine_simulated
 from classifier.oath import Oath, open_oath, station_nights
@@ -39,8 +40,8 @@ PICTURE_RECIPE = "oath-png-v1"
 _BLOCK = 512  # pictures read at once, 33 MB
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class TrainingImages:
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class TrainingImages(Brief):
     """Pictures without labels; what the contrastive loss needs.
 
     Attributes
@@ -81,7 +82,7 @@ class TrainingImages:
         return int(self.images.shape[-1])
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class LabelledImages(TrainingImages):
     """Pictures of an OATH-shaped set with their labels.
 

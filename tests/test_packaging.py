@@ -20,7 +20,7 @@ PACKAGE = ROOT / "auroral_stats"
 # A room imports only from layers above its own, or from its own without going round in a circle.
 # Every module of auroral_stats has its place; docs/explanation/design.md has the same table.
 LAYERS = {
-    0: """_version errors findings labels label_partition label_rows label_store label_writing provenance
+    0: """_version brief errors findings labels label_partition label_rows label_store label_writing provenance
         registry sites terminal whole_file""",
     1: """aacgm archive baselines cache_index cdf despiking disturbance downloads ephemeris figure_files
         geometry gmag gmag_cdf gmag_day indices label_pairs omni omni_values omni_variables periods pi2 pyspedas_import
@@ -108,8 +108,9 @@ def test_auroral_stats_never_names_torch_or_classifier(path):
 
 
 # What the classifier shares with the statistics: the label store, and rooms of layers 0 and 1 that
-# know neither drivers nor rates (where a site lies, where the Moon stands, how a file is written).
-SHARED = """aacgm ephemeris errors figure_files geometry labels provenance sites staging terminal
+# know neither drivers nor rates (where a site lies, where the Moon stands, how a file is written,
+# how an object shows itself).
+SHARED = """aacgm brief ephemeris errors figure_files geometry labels provenance sites staging terminal
     time_grid whole_file"""
 
 

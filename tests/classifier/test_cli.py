@@ -16,6 +16,7 @@ from classifier import cli
 BENEATH_LABELS = {
     "auroral_stats",
     "auroral_stats._version",
+    "auroral_stats.brief",
     "auroral_stats.errors",
     "auroral_stats.labels",
     "auroral_stats.provenance",
