@@ -44,8 +44,9 @@ def draw(results):
         panel.plot([], [], "o", color="0.6", mfc="white", label="below the gate")
         measure = find_measure(result.attrs["measure"])
         panel.axhline(1, color="0.3", lw=0.6)
-        panel.set(title=f"{letter}  {measure.long_name.partition(' within')[0]}", yscale="log")
-        panel.set(xlabel=f"threshold ({measure.units.replace('^2', '²')})", ylim=(0.09, 11))
+        name, unit = measure.long_name.partition(" within")[0], measure.units.replace("^2", "²")
+        panel.set_title(f"{letter}  {name}", loc="left")
+        panel.set(xlabel=f"threshold ({unit})", yscale="log", ylim=(0.09, 11))
         panel.set_xticks(range(result.sizes["threshold"]), [f"{t:g}" for t in result["threshold"]])
         panel.set_yticks([0.1, 0.2, 0.5, 1, 2, 5, 10], ["0.1", "0.2", "0.5", "1", "2", "5", "10"])
         panel.minorticks_off()
@@ -62,7 +63,7 @@ def main(arguments=None):
         results = [geoeffectiveness(data, name, match=MATCHED_BY) for name in OTHERS]
         nights = [f"{label} {int(n)}" for label, n in result["nights"].to_series().items()]
         title = "Ground disturbance by auroral form, against matched minutes of other forms"
-        about = f"matched by {', '.join(MATCHED_BY)}; nights: {', '.join(nights)}; intervals 95 %"
+        about = f"matched by {', '.join(MATCHED_BY)}; nights: {', '.join(nights)}; intervals: 95 % by nights"
         run.write(draw(results), *results, part="others", title=title, about=about)
 
 

@@ -2,10 +2,9 @@
 Rates from human labels, and how far a model agrees
 ===================================================
 
-What some ten thousand labels by people say: occurrence by magnetic local time and Kp, with the
-same intervals and the same gate as for millions of labels, so that many rates are grey; and, where
-there is the store of a model (``--model``), how far the two agree on the frames that both have
-labelled.
+What labels by people say, which are few: occurrence by magnetic local time and Kp, with the same
+intervals and the same gate as for millions of labels, so that many rates are grey; and, where there
+is the store of a model (``--model``), how far the two agree on the frames that both have labelled.
 ``--labels`` is a table with a row for each frame and columns for time (UTC), site and class.
 
 Without a table the people are simulated: they look at a frame in five minutes of one

@@ -14,6 +14,7 @@ from auroral_stats.occurrence import occurrence
 from auroral_stats.plots import plot_map, plot_occurrence
 
 LATITUDES = (56, 60, 64, 68, 72, 76, 80)  # degrees
+HOURS = range(0, 25, 2)
 
 
 def main(arguments=None):
@@ -24,7 +25,7 @@ def main(arguments=None):
         result = occurrence(data, ["mlt", "mlat"], bins=[None, LATITUDES], gate=Gate(min_sites=1))
         panels = plot_map(result, projection="polar")
         run.write(panels["arc", "all"].figure, result, part="map")
-        result = occurrence(data, "mlt")
+        result = occurrence(data, "mlt", bins=[HOURS])
         panels = plot_occurrence(result, projection="polar")
         run.write(next(iter(panels.values())).figure, result, part="bands")
 

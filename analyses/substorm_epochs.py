@@ -59,11 +59,13 @@ def main(arguments=None):
         span = {"before": -MINUTES[0], "after": MINUTES[-1]}
         result = epochs(data, onsets, QUANTITIES, **span)
         of = f"onsets of {path.stem if path else f'{form} aurora'}"
-        about = f"{len(onsets):,} onsets in {int(result['nights'].max())} nights"
+        nights, sites = int(result["nights"].max()), data.sizes["site"]
+        about = f"{len(onsets):,} onsets in {nights} nights at {sites} sites"
         figure, axes = plt.subplots(2, 2, figsize=(7, 3.6), sharex=True)
         for ax, letter, name in zip(axes.flat, "abcd", QUANTITIES, strict=True):
             plot_epochs(result, ax, of=name, label="mean")
-            ax.set(title=letter, xticks=MINUTES)
+            ax.set_title(letter, loc="left")
+            ax.set_xticks(MINUTES)
         axes[0, 0].set_xlabel("")
         axes[0, 1].set_xlabel("")
         run.write(figure, result, title=f"Superposed epochs about {of}", about=about, notes=NOTES)

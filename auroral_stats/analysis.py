@@ -39,7 +39,6 @@ PAGE: dict[Any, Any] = {
     "font.size": 7.0,
     "axes.labelsize": 7.5,
     "axes.titlesize": 7.5,
-    "axes.titlelocation": "left",
     "axes.linewidth": 0.6,
     "lines.linewidth": 1.1,
     "lines.markersize": 3.6,

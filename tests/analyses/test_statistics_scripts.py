@@ -246,6 +246,7 @@ def test_dials(results, minutes):
     cells = minutes.assign(lower=np.floor(minutes["mlt"]), lower2=4 * np.floor(minutes["mlat"] / 4))
     keys = ["lower", "lower2"]
     check(results("mlt_dials", "map"), rates(cells, keys), keys)
+    cells["lower"] = 2 * np.floor(minutes["mlt"] / 2)
     check(results("mlt_dials", "bands"), rates(cells, ["lower"]), ["lower"])
 
 
