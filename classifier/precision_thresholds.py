@@ -149,6 +149,7 @@ def _of_class(
 
 def _lowest(hits: Integers, number: Integers, target: float) -> Integers:
     """Return down each column the last row that reaches the target; -1 where none does."""
-    reaches = hits >= target * (number + 1)
+    # where none is added, it is the night left out that has a prediction, and cannot be known
+    reaches = (hits >= target * (number + 1)) & (np.diff(number, axis=0, prepend=0) > 0)
     last = len(reaches) - 1 - reaches[::-1].argmax(axis=0)
     return np.where(reaches.any(axis=0), last, -1)

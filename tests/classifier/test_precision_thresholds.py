@@ -104,12 +104,12 @@ def test_a_night_that_is_wrong_throughout_takes_the_threshold_away():
     night = np.arange(200) // 20
     label = (night == 4).astype(int)
     assert np.isinf(precision_thresholds(p, label, night, 0.95).threshold[0])
-    # even if it was less sure, for without it nothing would speak against 0.7 ...
+    # unless it was less sure than all others
     p[night == 4] = [0.7, 0.3]
-    assert np.isinf(precision_thresholds(p, label, night, 0.95).threshold[0])
-    # ... unless another night does
-    p[night == 7], label[night == 7] = [0.7, 0.3], 1
     assert precision_thresholds(p, label, night, 0.95).threshold[0] == 0.9
+    # but not if, without it, nothing would speak against 0.7
+    p[night == 7] = [0.7, 0.3]
+    assert np.isinf(precision_thresholds(p, label, night, 0.95).threshold[0])
 
 
 def test_what_cannot_be_is_refused():
