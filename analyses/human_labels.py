@@ -70,7 +70,9 @@ def main(arguments=None):
             model = model or world.labels
         elif given.data is None:
             columns = {name: getattr(given, name) for name in ("time", "site", "label")}
-            import_table(given.labels, store, **columns, source="human")
+            done = import_table(given.labels, store, **columns, source="human")
+            print(f"{done.written:,} of {done.read:,} rows are labels")
+            [print(f"{number:,} refused: {why}") for why, number in done.rejected.items()]
         data = run.joined(["Kp"], labels=None if given.data else store)
         results = [occurrence(data, "mlt", bins=[MLT]), occurrence(data, "Kp")]
         panels = plot_drivers(results)
