@@ -49,7 +49,7 @@ def agree(
         list[str] | None,
         typer.Option(
             metavar="GROUPING",
-            help="site, month, season, year or hour, of UTC; may be repeated. Default site,month.",
+            help="Some of site,month,season,year,hour, of UTC; default site,month.",
             autocompletion=complete_groupings,
         ),
     ] = None,
@@ -78,9 +78,10 @@ def agree(
 ) -> None:
     """How far the labels of two stores agree.
 
-    Compared are the frames that both have labelled. Cohen's kappa is the agreement beyond that of labels drawn by lot: 0 is chance, 1 is full
-    agreement. Its limits come from leaving out a night, or a block of nights, at a time, for
-    frames of one night are nearly the same picture. No label is taken for the truth.
+    Compared are the frames that both have labelled. Cohen's kappa is the agreement beyond that of
+    labels drawn by lot: 0 is chance, 1 is full agreement. Its limits come from leaving out a
+    night, or a block of nights, at a time, for frames of one night are nearly the same picture.
+    No label is taken for the truth.
     """
     from auroral_stats.agreement import agreement, check_agreement_options
     from auroral_stats.joined import check_times
