@@ -65,6 +65,7 @@ def figure(result: xr.Dataset) -> Figure:
         left, panels = made.subfigures(1, 1), []
     matrix = left.subplots()
     plot_matrix(result, matrix)
+    matrix.set_anchor("N")
     matrix.set_title("a", loc="left", fontsize=NAME, fontweight="bold", pad=3)
     for place, (by, ax) in enumerate(zip(groupings, panels, strict=True)):
         ax.set_xlim(*_kappa_limits(result))
