@@ -84,7 +84,7 @@ docs: $(VENV)/.docs ## build the documentation, warnings as errors
 	$(PYTHON) -m sphinx -W --keep-going --nitpicky --quiet -b html docs $(DOCS)
 
 clean: ## remove what builds and tests left behind, but keep .venv
-	rm -rf build dist docs/_build docs/reference/api docs/reference/generated
+	rm -rf build dist docs/_build docs/gallery docs/reference/api docs/reference/generated
 	rm -rf .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find auroral_stats classifier tests docs -type d -name __pycache__ -prune -exec rm -rf {} +
 

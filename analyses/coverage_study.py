@@ -1,6 +1,7 @@
-"""How often the intervals cover a known truth: the tables of docs/explanation/coverage.md.
+"""How often the intervals cover a known truth.
 
-Everything is SIMULATED. ``--write docs/explanation/coverage.md`` puts the tables into that page.
+Prints the tables of docs/explanation/coverage.md, and ``--write docs/explanation/coverage.md`` puts
+them into that page. Everything is SIMULATED.
 """
 
 import argparse

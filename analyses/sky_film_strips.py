@@ -1,7 +1,8 @@
-"""What the simulated sky looks like: a sheet of frames by class, and film strips of its motion.
+"""What the simulated sky looks like.
 
-Everything is SIMULATED. Frames are stretched as in the papers: the outer 15 % of the radius cropped,
-then (x - p1) / p99 inside the disc.
+A sheet of frames by class, and film strips of its motion; everything is SIMULATED. Frames are
+stretched as in the papers: the outer 15 % of the radius cropped, then (x - p1) / p99 inside the
+disc.
 """
 
 import argparse

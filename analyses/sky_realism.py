@@ -1,4 +1,6 @@
-"""Simulated frames held against real ones: a figure and a table of what a camera measures.
+"""Simulated frames held against real ones.
+
+A figure and a table of what a camera measures.
 
 ``python analyses/sky_realism.py --real FILES... [--out DIR]`` takes raw camera files (PGM, CDF).
 Each file and each class gives 20 consecutive frames; the last column of the table says which is

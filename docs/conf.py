@@ -8,6 +8,7 @@ import auroral_stats
 
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
+import gallery
 import reference_pages
 
 project = "auroral_stats"
@@ -22,9 +23,11 @@ extensions = [
     "myst_parser",
     "sphinx_design",
     "sphinx_copybutton",
+    "sphinx_gallery.gen_gallery",
     "mathml",
     "reference_pages",
     "demo_output",
+    "gallery",
 ]
 
 root_doc = "index"
@@ -47,6 +50,8 @@ autodoc_member_order = "bysource"
 autodoc_mock_imports = [name for name in reference_pages.OPTIONAL if find_spec(name) is None]
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
+sphinx_gallery_conf = gallery.CONFIGURATION
+
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 
@@ -61,7 +66,7 @@ html_theme_options = {
     "logo": {"text": "auroral_stats"},
     "navbar_align": "left",
     "navbar_end": ["theme-switcher"],
-    "header_links_before_dropdown": 4,
+    "header_links_before_dropdown": 5,
     "show_toc_level": 2,
     "secondary_sidebar_items": ["page-toc"],
     "footer_start": ["copyright"],

@@ -39,7 +39,7 @@ def run_demo(app: Sphinx, _config: object) -> None:
             logger.warning("auroral_stats demo failed: %s", done.stderr.strip()[-500:])
             return
         shutil.copyfile(figure, generated / "demo.png")
-    lines = [line.rstrip() for line in done.stdout.splitlines()]
+    lines = [line.rstrip() for line in done.stdout.replace(str(Path.home()), "~").splitlines()]
     (generated / "demo.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
