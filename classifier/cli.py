@@ -23,6 +23,7 @@ from classifier._cli.label import label
 from classifier._cli.mosaic import mosaic
 from classifier._cli.oath import oath
 from classifier._cli.pretrain import pretrain
+from classifier._cli.pseudolabel import pseudolabel
 from classifier._cli.simulate import simulate
 
 __all__ = ["app", "main", "torch_versions"]
@@ -43,7 +44,10 @@ app = typer.Typer(
 )
 
 #: The commands, in the order of ``--help``.
-for command in (classes, oath, simulate, keogram, mosaic, pretrain, finetune, evaluate, label):
+COMMANDS = (
+    classes, oath, simulate, keogram, mosaic, pretrain, finetune, pseudolabel, evaluate, label,
+)  # fmt: skip
+for command in COMMANDS:
     app.command(command.__name__.replace("_", "-"))(command)
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -10,9 +13,53 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from auroral_stats.errors import DataError
-from classifier.model import find_device
+from classifier.checkpoint_header import Header
+from classifier.checkpoint_weights import build_model, load_checkpoint
+from classifier.loaded_model import bundled_path
+from classifier.model import Classifier, find_device
 
-__all__ = ["representations"]
+__all__ = ["LoadedEncoder", "load_encoder", "representations"]
+
+
+class LoadedEncoder(NamedTuple):
+    """An encoder in evaluation mode on the CPU, its header, and the SHA-256 of its file."""
+
+    encoder: nn.Module
+    header: Header
+    sha256: str
+
+
+def load_encoder(path: str | Path | None = None) -> LoadedEncoder:
+    """Load an encoder.
+
+    Parameters
+    ----------
+    path : path, optional
+        Checkpoint of an encoder, or of a classifier, whose encoder is then taken; the classifier
+        that comes with the package if not given.
+
+    Returns
+    -------
+    LoadedEncoder
+        Its header is that of an encoder in either case.
+
+    Raises
+    ------
+    ArchiveError, DataError
+        As :func:`classifier.checkpoint.load_checkpoint`.
+
+    Examples
+    --------
+    >>> found = load_encoder()
+    >>> found.header.kind, found.encoder(torch.rand(1, 1, 64, 64)).shape
+    ('encoder', torch.Size([1, 512]))
+    """
+    found = load_checkpoint(bundled_path() if path is None else path)
+    model = build_model(found.header, found.tensors)
+    if not isinstance(model, Classifier):
+        return LoadedEncoder(model, found.header, found.sha256)
+    header = replace(found.header, kind="encoder", classes=(), head=None, temperature=1.0)
+    return LoadedEncoder(model.encoder, header, found.sha256)
 
 
 def representations(
