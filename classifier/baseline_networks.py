@@ -202,7 +202,7 @@ def fit_baseline(task: Task, name: str) -> Prediction:
     Parameters
     ----------
     task : Task
-        Its plan says how: :attr:`classifier.evaluation_plan.EvaluationPlan.baselines`.
+        Its plan says how: ``baselines`` of :class:`classifier.evaluation_plan.EvaluationPlan`.
     name : str
 
     Returns
