@@ -35,6 +35,7 @@ _ROOMS = (
     "epochs",
     "errors",
     "figure_files",
+    "finer_forms",
     "form_epochs",
     "forms",
     "gate",

@@ -28,9 +28,10 @@ LAYERS = {
     2: """bins cache_holdings counts coupling drivers installation label_import label_sorting label_table label_values latitude
         mag_join minutes prefetch""",
     3: "agreement_counts join joined lagging nights pairing",
-    4: """agreement covariates distributions effect_estimates effect_sample epoch_series epochs form_epochs forms gate
+    4: """agreement covariates distributions effect_estimates effect_sample epoch_series epochs finer_forms form_epochs forms gate
         geoeffectiveness headline intervals kappa latitude_bands matching measures null occurrence
-        occurrence_options onset_lists onsets random_epochs rates standardise station_minutes strata uncertainty""",
+        occurrence_options onset_lists onsets random_epochs rates standardise station_minutes strata
+        turned_nights uncertainty""",
     5: """_figures agreement_plots agreement_tables driver_plots effect_plots effect_tables folded_table plots screen screen_effects
         screen_agreement screen_epochs screen_rates
         simulation tables""",
