@@ -167,8 +167,8 @@ def label_archive(
         ``auto``, ``cpu``, ``cuda``, ...; for a model that is yet to be loaded.
     precision : {"auto", "fp32", "bf16"}
         Arithmetic of the network; for a model that is yet to be loaded. bf16 is up to twice as fast
-        where the processor has it, and changes a stored probability by some 1/255. Default: bf16 on
-        a GPU, fp32 on a CPU.
+        where the processor has it, and moves a probability by some hundredths. Default: bf16 on a
+        GPU, fp32 on a CPU.
     batch : int, optional
         Frames that the model gets at once. Another number, like another device, may change a
         stored probability by 1/255 and with it a label that was nearly a tie. Default: 32, on a GPU
