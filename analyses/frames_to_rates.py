@@ -60,7 +60,7 @@ def rates(frames, column, info, store, every):
 def outcome(frames, results, tidy):
     """Yield the rows of the table that is printed."""
     held = truth_held(tidy).set_index(["label", "source"])
-    rate = tidy.set_index(["label", "source", "bin"])["rate"]
+    rate = tidy.set_index(["label", "source", "bin"])["rate"].replace(0, np.nan)
     for label in HEADLINE_LABELS:
         true, found = (frames[column] == CLASSES.index(label) for column in COLUMNS.values())
         shares = [(true & found).sum() / max(of.sum(), 1) for of in (true, found)]
