@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -61,29 +62,38 @@ class ThreeChannels(nn.Module):  # type: ignore[misc]
         return found
 
 
-def _vgg(layers: int) -> nn.Module:
+def _vgg(layers: int, size: int) -> nn.Module:
     from torchvision import models
 
     built = {16: models.vgg16_bn, 19: models.vgg19_bn}[layers](num_classes=len(CLASSES))
     built.features[0] = nn.Conv2d(1, 64, kernel_size=3, padding=1)
     nn.init.kaiming_normal_(built.features[0].weight, mode="fan_out", nonlinearity="relu")
     nn.init.zeros_(built.features[0].bias)
+    if size // 32 == 1:
+        built.avgpool, built.classifier[0] = nn.AdaptiveAvgPool2d(1), nn.Linear(512, 4096)
+        nn.init.normal_(built.classifier[0].weight, 0.0, 0.01)
+        nn.init.zeros_(built.classifier[0].bias)
     return built
 
 
-def _alexnet() -> nn.Module:
+def _alexnet(size: int) -> nn.Module:
     from torchvision.models import alexnet
 
     built = alexnet(num_classes=len(CLASSES))
     built.features[0] = nn.Conv2d(1, 64, kernel_size=11, stride=4, padding=2)
+    side = (size - 7) // 4 + 1
+    for _ in range(3):
+        side = (side - 3) // 2 + 1
+    if side == 1:
+        built.avgpool, built.classifier[1] = nn.AdaptiveAvgPool2d(1), nn.Linear(256, 4096)
     return built
 
 
-def _residual(name: str) -> nn.Module:
+def _residual(name: str, _size: int) -> nn.Module:
     return Classifier(encoder(name), nn.Linear(feature_count(name), len(CLASSES)))
 
 
-def _resnet18_of_imagenet() -> nn.Module:
+def _resnet18_of_imagenet(_size: int) -> nn.Module:
     from torchvision.models import resnet18
 
     return ThreeChannels(_last_layer(resnet18()))
@@ -95,7 +105,7 @@ def _last_layer(network: nn.Module) -> nn.Module:
     return network
 
 
-def _inception() -> nn.Module:
+def _inception(_size: int) -> nn.Module:
     return ThreeChannels(_without_last_layers(_whole_inception()))
 
 
@@ -111,15 +121,18 @@ def _without_last_layers(network: nn.Module) -> nn.Module:
     return network
 
 
-#: Networks by name: those of :data:`classifier.baselines.BASELINES` with six classes, and the
-#: features of Inception-v3; all with random weights.
-NETWORKS: Mapping[str, Callable[[], nn.Module]] = MappingProxyType(
+#: Networks by name, for pictures of so many pixels: those of
+#: :data:`classifier.baselines.BASELINES` with six classes, and the features of Inception-v3; all
+#: with random weights. Small pictures leave VGG and AlexNet a single cell of features, which
+#: torchvision would repeat 49 and 36 times before the first large layer; that adds nothing to what
+#: is known and multiplies the rate of that layer, so the layer takes the one cell then.
+NETWORKS: Mapping[str, Callable[[int], nn.Module]] = MappingProxyType(
     {
-        "vgg16": lambda: _vgg(16),
-        "vgg19": lambda: _vgg(19),
+        "vgg16": partial(_vgg, 16),
+        "vgg19": partial(_vgg, 19),
         "alexnet": _alexnet,
-        "resnet18": lambda: _residual("resnet18"),
-        "resnet50": lambda: _residual("resnet50"),
+        "resnet18": partial(_residual, "resnet18"),
+        "resnet50": partial(_residual, "resnet50"),
         "resnet18-imagenet": _resnet18_of_imagenet,
         "inception-v3": _inception,
     }
@@ -223,7 +236,7 @@ def fit_baseline(task: Task, name: str) -> Prediction:
         if BASELINES[name].weights:
             model, _ = load_baseline(name, task.plan.weights)
         else:
-            model = NETWORKS[name]()
+            model = NETWORKS[name](how.size)
     label, night = task.label[task.train], task.night[task.train]
     if how.pictures is not None and how.pictures < task.train.size:
         chosen = label_subset(label, night, how.pictures / task.train.size, seed=task.seed)

@@ -68,7 +68,8 @@ class Baseline:
     fit : callable
         Takes a :class:`classifier.evaluation_methods.Task`, gives its predictions.
     build : callable, optional
-        Gives the network, with random weights, on the device that is torch's default.
+        Takes the side of the pictures in pixels, and gives the network with random weights, on the
+        device that is torch's default.
     weights : str
         Name of the ImageNet weights that it needs, of
         :data:`classifier.imagenet_weights.IMAGENET`; empty if none.
@@ -85,7 +86,7 @@ class Baseline:
     size: int
     multiply_adds: float
     fit: Callable[[Task], Prediction]
-    build: Callable[[], nn.Module] | None = None
+    build: Callable[[int], nn.Module] | None = None
     weights: str = ""
     deterministic: bool = False
 
@@ -102,10 +103,10 @@ def _by_network(task: Task, name: str) -> Prediction:
     return baseline_networks.fit_baseline(task, name)
 
 
-def _network(name: str) -> nn.Module:
+def _network(name: str, size: int) -> nn.Module:
     from classifier import baseline_networks
 
-    return baseline_networks.NETWORKS[name]()
+    return baseline_networks.NETWORKS[name](size)
 
 
 def _scratch(name: str, short: str, row: str, multiply_adds: float, layers: str) -> Baseline:

@@ -51,7 +51,7 @@ def comparison_parser(doc: str | None, methods: Sequence[str]) -> argparse.Argum
     Parameters
     ----------
     doc : str or None
-        What the script does.
+        What the script does, its docstring; the line under its title is left out.
     methods : sequence of str
         Those that it compares if no others are asked for.
 
@@ -64,13 +64,16 @@ def comparison_parser(doc: str | None, methods: Sequence[str]) -> argparse.Argum
     >>> comparison_parser(__doc__, ["hog-3nn", "vgg16"]).parse_args([]).methods
     ['hog-3nn', 'vgg16']
     """
-    parser = argparse.ArgumentParser(description=doc)
+    kept = [line for line in (doc or "").strip().splitlines() if not line or set(line) - {"="}]
+    parser = argparse.ArgumentParser(
+        description="\n".join(kept), formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     add = parser.add_argument
     add("--data", type=Path, metavar="DIR", help="OATH set, or a simulated one; else made in --out")
     add("--preset", choices=list(PRESETS), default="cpu", help="cost of the trainings (cpu)")
     add("--runs", type=int, metavar="N", help="trainings anew; 3 of preset cpu, 10 of gpu")
     add(
-        "--methods", default=list(methods), metavar="A,B", help="(%(default)s)",
+        "--methods", default=",".join(methods), metavar="A,B", help="(%(default)s)",
         type=lambda text: [part.strip() for part in text.split(",") if part.strip()],
     )  # fmt: skip
     add("--weights", metavar="FOLDER", help="files of ImageNet weights; else torch's own folder")

@@ -125,10 +125,11 @@ def parameter_count(method: str, plan: EvaluationPlan) -> int:
         if method not in BASELINES:
             return _own_count(method, plan)
         declared = BASELINES[method]
-        network = 0 if declared.build is None else _count(declared.build())
+        size = plan.baselines[method].size
+        network = 0 if declared.build is None else _count(declared.build(size))
     if declared.kind != "features" or method in {"hog-3nn", "hog-5nn"}:
         return network
-    cells = plan.baselines[method].size // 8
+    cells = size // 8
     features = 2048 if declared.weights else 36 * (cells - 1) ** 2
     return network + (features + 1) * len(CLASSES)
 

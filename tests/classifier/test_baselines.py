@@ -123,11 +123,9 @@ def test_every_row_of_the_papers_is_there_once():
 )
 def test_networks_have_the_layers_of_the_papers(name, model, first, features):
     with torch.device("meta"):
-        built = NETWORKS[name]()
-        shapes = [
-            built(torch.rand(2, 1, how[name].size, how[name].size)).shape for how in (FULL, BRIEF)
-        ]
-    assert shapes == [(2, 6), (2, 6)]
+        built = NETWORKS[name](FULL[name].size)
+        for size in (FULL[name].size, BRIEF[name].size):
+            assert NETWORKS[name](size)(torch.rand(2, 1, size, size)).shape == (2, 6)
     # one channel for three, six classes for a thousand
     whole = model.IMAGENET1K_V1.meta["num_params"]
     count = sum(weight.numel() for weight in built.parameters())
@@ -138,7 +136,10 @@ def test_networks_have_the_layers_of_the_papers(name, model, first, features):
 def test_multiply_adds_are_those_that_torch_counts(name):
     declared = BASELINES[name]
     with torch.device("meta"):
-        model, image = declared.build().eval(), torch.rand(1, 1, declared.size, declared.size)
+        model, image = (
+            declared.build(declared.size).eval(),
+            torch.rand(1, 1, declared.size, declared.size),
+        )
         with FlopCounterMode(display=False) as counter:
             model(image)
     # torch counts a multiplication and an addition as two
@@ -147,10 +148,24 @@ def test_multiply_adds_are_those_that_torch_counts(name):
 
 def test_first_weights_are_drawn_as_large_as_their_layers_ask_for():
     with seeded(0):
-        first = NETWORKS["vgg16"]().features[0]
+        first = NETWORKS["vgg16"](32).features[0]
     # fan-out: 64 channels of 3 x 3
     assert first.weight.std().item() == pytest.approx(np.sqrt(2 / (64 * 9)), rel=0.1)
     assert not first.bias.any()
+
+
+@pytest.mark.parametrize(("name", "size", "cells"), [("vgg16", 32, 49), ("alexnet", 64, 36)])
+def test_one_cell_of_features_is_not_repeated(name, size, cells):
+    """What torchvision computes from a repeated cell is what one cell gives with summed weights."""
+    with seeded(0):
+        whole, ours = NETWORKS[name](128).eval(), NETWORKS[name](size).eval()
+    state = whole.state_dict()
+    first = "classifier.0.weight" if name == "vgg16" else "classifier.1.weight"
+    state[first] = state[first].unflatten(1, (-1, cells)).sum(2)
+    ours.load_state_dict(state)
+    images = torch.rand(2, 1, size, size)
+    with torch.inference_mode():
+        assert torch.allclose(ours(images), whole(images), atol=1e-4)
 
 
 def test_a_slope_has_all_of_its_gradient_in_one_direction():
