@@ -102,7 +102,8 @@ def main(given):
             f"{time.monotonic() - begun:5.0f} s, {time.process_time():.0f} s of processor: {idea}"
         )
     rows, kind = pd.DataFrame(rows), "SIMULATED stand-in" if frames.simulated else "REAL"
-    title = f"Model {found.sha256[:12]}, trained on {header.model_trained_on}, and {kind} pictures"
+    title = f"{kind} pictures before model {found.sha256[:12]}"
+    title += f", which was trained on: {header.model_trained_on}"
     nights, n = np.unique(test.night).size, int((other.label >= 0).sum())
     text = (
         f"{title}. New heads: {len(train)} SIMULATED pictures to learn from. Accuracy: {len(test)} of "

@@ -283,7 +283,7 @@ def test_the_ideas_are_tried_and_told(folder, sets, capsys):
     np.testing.assert_allclose(found, mean, atol=0.02)
     text = page.read_text()
     assert text.startswith("before")
-    assert "and SIMULATED stand-in pictures" in text
+    assert "SIMULATED stand-in pictures before model" in text
     assert "1 labelled pictures, too few" in text
     assert text.count("| as it is |") == 2
     assert "too few for an accuracy" in capsys.readouterr().out
