@@ -6,7 +6,7 @@ do, and m the ratio of their sums over the minutes of all kinds, the scores of k
 .. math::
 
     u_{gj} = \sum_{i \in g, j} (x_i - m\,p_i) - w_j \sum_{i \in g} (x_i - m\,p_i), \qquad
-    w_j = \sum_{i \in j} p_i \Big/ \sum_i p_i
+    w_j = \frac{\sum_{i \in j} p_i}{\sum_i p_i}
 
 are summed over the minutes i of night g. If the kinds do not differ, no night's scores favour any,
 and turning the signs of whole nights at random gives the distribution of

@@ -26,6 +26,7 @@ _NAME = re.compile(
 )
 #: Real files have 3.5 MB; nothing near this size is a skymap of an all-sky camera.
 _MAX_BYTES = 64 * 1024**2
+_VARIABLE_RECORD, _STRUCTURE = 2, 0x20
 _END_RECORD = 6
 _REMEDY = "get the file again from the archive of the University of Calgary"
 
@@ -191,6 +192,18 @@ def read_sav(path: Path) -> Mapping[str, Any]:
         ) from error
 
 
+def _one(content: bytes, place: int) -> bool:
+    """Return whether the variable at ``place`` is one structure, or none at all.
+
+    A skymap is one. The reader would build as many as a damaged file claims, which takes all memory.
+    """
+    length = int.from_bytes(content[place : place + 4])
+    description = content[place + 4 + -(-length // 4) * 4 :][:24]
+    if len(description) < 24 or not description[7] & _STRUCTURE:
+        return True
+    return int.from_bytes(description[20:24]) == 1
+
+
 def _check_records(content: bytes, path: Path) -> None:
     """Follow the record headers (type, place of the next record) up to the end marker."""
     if content[:4] not in (b"SR\x00\x04", b"SR\x00\x06"):
@@ -206,6 +219,10 @@ def _check_records(content: bytes, path: Path) -> None:
         following = low + (high << 32)
         if following < place + 16:
             break
+        if kind == _VARIABLE_RECORD and content[2:4] == b"\0\4" and not _one(content, place + 16):
+            raise DataError(
+                f"{path}: is damaged at byte {place}, or holds many structures; {_REMEDY}."
+            )
         place = following
     raise DataError(f"{path}: the save file is cut short or damaged at byte {place}; {_REMEDY}.")
 

@@ -269,6 +269,16 @@ _SMALL = _sav(
 )
 
 
+def test_a_file_that_claims_a_million_structures_takes_no_memory(tmp_path):
+    content = bytearray(_SMALL)
+    where = content.index(b"SKYMAP") + 8 + 20
+    assert content[where : where + 4] == b"\0\0\0\1"
+    content[where + 1] = 16
+    (tmp_path / NAME).write_bytes(content)
+    with pytest.raises(DataError, match="is damaged at byte 4, or holds many structures"):
+        read_skymap(tmp_path / NAME)
+
+
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(ArchiveError, match=NAME[:10]):
         read_skymap(tmp_path / NAME)
