@@ -197,16 +197,18 @@ def weights_used(methods: Iterable[str], folder: str | None = None) -> dict[str,
     >>> weights_used(["supervised", "hog-3nn", "vgg16"])
     {}
     """
-    found = {}
-    for name in dict.fromkeys(methods):
-        if name in BASELINES and BASELINES[name].weights:
+    needed = {name: BASELINES[name].weights for name in methods if name in BASELINES}
+    files: dict[str, dict[str, Any]] = {}
+    for name, file in needed.items():
+        # two methods may take the same file
+        if file and file not in files:
             weights = load_baseline(name, folder)[1]
-            found[name] = {
+            files[file] = {
                 "file": weights.path.name,
                 "sha256": weights.sha256,
                 "published": weights.published,
             }
-    return found
+    return {name: files[file] for name, file in needed.items() if file}
 
 
 def fit_baseline(task: Task, name: str) -> Prediction:
