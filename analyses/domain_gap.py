@@ -5,7 +5,7 @@ The gap between simulated and real skies, and cheap ideas against it
 ``--train`` is a simulated OATH-shaped set, ``--test`` another, which no model here has seen;
 ``--frames`` are real camera files without labels, and ``--pictures`` real pictures of the OATH set,
 labelled by ``--labels`` (its ``classifications.csv``), which take no part in any adaptation. All is
-cut short (a part of the pictures, a few epochs), to take some twenty minutes of a processor: what
+cut short (a part of the pictures, a few epochs), to take a quarter of an hour of two cores: what
 comes out says which idea is worth a real training, and no more.
 
 Frames that are simulated may stand in for real ones, to try the script; it then says so.
