@@ -32,7 +32,7 @@ LAYERS = {
         geoeffectiveness headline intervals kappa latitude_bands matching measures null occurrence
         occurrence_options onset_lists onsets random_epochs rates standardise station_minutes strata
         turned_nights uncertainty""",
-    5: """_figures agreement_plots agreement_tables driver_plots effect_plots effect_tables folded_table plots screen screen_effects
+    5: """_figures agreement_plots agreement_tables driver_plots effect_plots effect_tables finer_plots folded_table plots screen screen_effects
         screen_agreement screen_epochs screen_rates
         simulation tables""",
     6: "_cli analysis cli doctor __main__",
