@@ -36,6 +36,7 @@ _ROOMS = (
     "errors",
     "figure_files",
     "finer_forms",
+    "finer_plots",
     "form_epochs",
     "forms",
     "gate",
