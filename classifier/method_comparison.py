@@ -281,7 +281,9 @@ def comparison_text(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
             for split in splits
             for name in names
         ]
-        rows.append([part["name"].iloc[0], f"{part['parameters'].iloc[0] / 1e6:.1f} M", *cells])
+        count = part["parameters"].iloc[0]
+        said = f"{count:,.0f}" if count < 1e5 else f"{count / 1e6:.1f} M"
+        rows.append([part["name"].iloc[0], said, *cells])
     return header, rows
 
 
