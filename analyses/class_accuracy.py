@@ -65,11 +65,13 @@ def main(arguments=None):
         scores.attrs.update(attrs)
         run.write(plot_class_accuracy(scores, attrs), scores)
         if images is not None:
-            first = predictions.iloc[-1][["method", "split", "run"]]
-            wrong = confident_mistakes(predictions[(predictions[first.index] == first).all(axis=1)])
+            last = predictions[predictions["split"] == predictions["split"].iloc[-1]]
+            first = last.iloc[0][["method", "run"]]
+            wrong = confident_mistakes(last[(last[first.index] == first).all(axis=1)])
             wrong.attrs.update(attrs)
             run.write(plot_mistakes(images, wrong, attrs), wrong, part="mistakes")
-        recall = scores[scores["score"] == "recall"].pivot_table("pooled", "class", "method")
+        recall = scores[scores["score"] == "recall"]
+        recall = recall.pivot_table("pooled", "class", ["split", "method"])
         print((100 * recall).round(1).to_string())
     except AuroralStatsError as error:
         parser.exit(error.exit_code, f"{parser.prog}: {error}\n")

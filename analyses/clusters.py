@@ -31,7 +31,12 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, metavar="DIR", help="OATH-shaped set")
     parser.add_argument("--model", type=Path, metavar="CHECKPOINT", help="default: bundled")
-    parser.add_argument("--clusters", type=int, metavar="K", help="default: largest silhouette")
+    parser.add_argument(
+        "--clusters",
+        type=int,
+        metavar="K",
+        help="default: the largest silhouette between station-nights",
+    )
     parser.add_argument("--pictures", type=int, default=900, metavar="N", help="at most (900)")
     parser.add_argument("--perplexity", type=float, default=30, help="of the map (30)")
     parser.add_argument("--out", type=Path, default=Path("output/analyses"), metavar="DIR")
@@ -57,7 +62,7 @@ def write(run, of):
     numbers = compare_numbers(h, y, g, starts=3, repeats=3, **flag)
     save("numbers", plot_numbers(numbers, of.attrs), numbers)
     means = numbers[numbers["partition"] == "k-means"].set_index("k")
-    found = k_means(h, run.given.clusters or int(means["silhouette"].idxmax()))
+    found = k_means(h, run.given.clusters or int(means["silhouette_apart"].idxmax()))
     counts = cluster_classes(found.cluster, y, **flag)
     nights = cluster_nights(found.cluster, y, g, of.images.night_names, **flag)
     save("classes", plot_clusters(counts, nights, of.attrs), counts)

@@ -35,7 +35,7 @@ _AGREEMENTS = {
     "night_agreement": ("one half of the nights with the other", "#BB5566", "s"),
     "adjusted_rand": ("with the classes", "#DDAA33", "D"),
 }
-_SIDE = 26.0  # mm beside a mosaic
+_SIDE, _HIGHEST = 26.0, 225.0  # mm beside a mosaic, and its greatest height
 _THUMBNAIL, _AWAY = 40, 34.0  # pixels, points
 
 
@@ -73,10 +73,12 @@ def plot_numbers(table: pd.DataFrame, attrs: Mapping[str, Any]) -> Figure:
         ax.set_ylim(bottom=min(0.0, ax.get_ylim()[0]))
         ax.legend(fontsize=TEXT, frameon=False, borderpad=0, loc="best", handlelength=1.6)
     axes[0].set_ylabel("mean silhouette")
-    axes[1].set_ylim(top=1.02)
+    # room for the legend above
+    axes[1].set_ylim(top=1.42)
+    axes[1].set_yticks(np.linspace(0, 1, 6))
     axes[1].set_ylabel("adjusted Rand index")
-    best = part.iloc[int(part["silhouette"].to_numpy().argmax())]
-    words = f"largest silhouette {best['silhouette']:.3f} at k = {best['k']:.0f}"
+    best = [part.iloc[int(part[column].to_numpy().argmax())]["k"] for column in _SILHOUETTES]
+    words = f"largest silhouette at k = {best[0]}, of other station-nights at k = {best[1]}"
     write_title(figure, "Number of clusters", attrs, words)
     return figure
 
@@ -167,7 +169,7 @@ def plot_mosaic(
     """
     y, drawn = np.asarray(label), [(n, r) for n, r in zip(names, rows, strict=True) if len(r)]
     columns = max((len(found) for _, found in drawn), default=1)
-    side = (DOUBLE - _SIDE) / columns
+    side = min((DOUBLE - _SIDE) / columns, _HIGHEST / max(len(drawn), 1) - 3.4)
     figure, axes = new_page(DOUBLE, 13 + (side + 3.4) * len(drawn), len(drawn) or 1, columns)
     for number, ax in enumerate(axes):
         ax.set_axis_off()

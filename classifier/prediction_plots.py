@@ -172,7 +172,9 @@ def plot_mistakes(
         left.imshow(pixels, cmap="gray", vmin=0, vmax=255)
         left.set_title(f"{true} → {predicted}\n{site} {night}", fontsize=TEXT, loc="left")
         _bars(right, p[number], true)
-    write_title(figure, "Mistakes (label → prediction), the surest first", attrs)
+    names = [METHOD_NAMES.get(name, name) for name in dict.fromkeys(mistakes["method"])]
+    words = "Mistakes (label → prediction), the surest first"
+    write_title(figure, words, attrs, ", ".join(names))
     return figure
 
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from auroral_stats.errors import DataError, UsageError
@@ -93,6 +94,7 @@ def pseudolabel(
     head: str = "two-layer",
     device: str | torch.device = "auto",
     report: Callable[[Round], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Pseudolabelled:
     """Label pictures by a classifier where it is sure, and train it on them as well.
 
@@ -111,6 +113,8 @@ def pseudolabel(
     device : str or torch.device
     report : callable, optional
         Told each round when it is done.
+    progress : callable, optional
+        Told how many pictures the encoder has seen, and of how many.
 
     Returns
     -------
@@ -134,11 +138,16 @@ def pseudolabel(
     rows = np.flatnonzero(keys != "")
     new = np.flatnonzero((new_keys != "") & ~np.isin(new_keys, keys))
     mine, theirs = night_names(images)[rows], night_names(unlabelled)[new]
-    encoder = fold_batch_norms(given.encoder)
-    h, h_new = (
-        representations(encoder, part.images[torch.from_numpy(chosen)], device)
-        for part, chosen in ((images, rows), (unlabelled, new))
-    )
+    encoder, say = fold_batch_norms(given.encoder), progress or (lambda *_: None)
+
+    def represented(part: TrainingImages, chosen: NDArray[np.int64], before: int) -> Any:
+        def tell(done: int) -> None:
+            say(before + done, rows.size + new.size)
+
+        pictures = part.images[torch.from_numpy(chosen)]
+        return representations(encoder, pictures, device, progress=tell)
+
+    h, h_new = represented(images, rows, 0), represented(unlabelled, new, rows.size)
     truth = unlabelled.label[new] if isinstance(unlabelled, LabelledImages) else None
     found = self_train(
         h, images.label[rows], mine, h_new.reshape(len(new), h.shape[1]), theirs, how,

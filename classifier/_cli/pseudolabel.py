@@ -63,12 +63,16 @@ def pseudolabel(
     images = load_images(open_oath(data, origins=origins), size)
     with counting("Reading", "files") as reading:
         others = open_images(unlabelled, size, cadence=cadence, limit=limit, report=reading)
-    with counting("Self-training", "rounds") as report:
+    with counting("Representations and rounds", "pictures") as report:
 
         def tell(done: Round) -> None:
-            report(done.number, rounds, f"macro F1 {100 * done.macro_f1.value:.1f} %")
+            said = f"round {done.number}: macro F1 {100 * done.macro_f1.value:.1f} %"
+            report(len(images) + len(others), len(images) + len(others), said)
 
-        made = train(images, others, encoder, plan, head=head, device=device, report=tell)
+        made = train(
+            images, others, encoder, plan, head=head, device=device, report=tell,
+            progress=lambda done, of: report(done, of, ""),
+        )  # fmt: skip
     written = write_pseudolabels(made, out)
     terminal = console()
     terminal.print(_history(made.rounds, "SIMULATED DATA. " if made.header.simulated else ""))

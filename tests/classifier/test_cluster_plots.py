@@ -78,8 +78,9 @@ def test_curves_are_those_of_the_table(drawn):
     )
     dotted = [line.get_ydata() for line in left.lines if line.get_linestyle() == ":"]
     assert drawn["table"]["silhouette"].iloc[0] in [y[0] for y in dotted if len(y)]
-    best = part.loc[part["silhouette"].idxmax(), "k"]
-    assert f"at k = {best}" in drawn["figures"]["numbers"].get_suptitle()
+    best, apart = (part.loc[part[c].idxmax(), "k"] for c in ("silhouette", "silhouette_apart"))
+    title = drawn["figures"]["numbers"].get_suptitle()
+    assert f"at k = {best}, of other station-nights at k = {apart}" in title
 
 
 def test_a_cluster_of_one_night_is_marked(drawn):
@@ -104,6 +105,12 @@ def test_a_mosaic_has_the_pictures_under_their_class(drawn):
             ax = axes[number * columns + column]
             assert (np.asarray(ax.images[0].get_array()) == drawn["images"][i, 0]).all()
             assert ax.get_title() == CLASSES[drawn["label"][i]]
+
+
+def test_many_clusters_stay_on_one_page(drawn):
+    rows = [np.arange(n, n + 10) for n in range(20)]
+    figure = plot_mosaic(drawn["images"], rows, drawn["label"], ATTRS, names=["x"] * 20)
+    assert figure.get_size_inches()[1] * 25.4 <= 240
 
 
 def test_rows_without_pictures_are_left_out(drawn):

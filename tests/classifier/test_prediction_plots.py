@@ -118,6 +118,7 @@ def test_a_mistake_is_drawn_with_its_picture_and_probabilities():
         bold = [t.get_text() for t in right.get_yticklabels() if t.get_fontweight() == "bold"]
         assert bold == [row.true]
     assert not any(ax.axison for ax in figure.axes[10:])
+    assert "SimCLR + linear" in figure.get_suptitle()
     lacking = SimpleNamespace(picture=order[:2] + 1, images=pixels[:2])
     with pytest.raises(DataError, match="is not among the images"):
         plot_mistakes(lacking, chosen, ATTRS)
