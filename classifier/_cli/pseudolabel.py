@@ -63,16 +63,21 @@ def pseudolabel(
     images = load_images(open_oath(data, origins=origins), size)
     with counting("Reading", "files") as reading:
         others = open_images(unlabelled, size, cadence=cadence, limit=limit, report=reading)
-    with counting("Representations and rounds", "pictures") as report:
+    with counting("Representations", "pictures") as report:
+        seen = (0, 0)
+
+        def look(done: int, of: int) -> None:
+            nonlocal seen
+            seen = done, of
+            report(done, of, "")
 
         def tell(done: Round) -> None:
             said = f"round {done.number}: macro F1 {100 * done.macro_f1.value:.1f} %"
-            report(len(images) + len(others), len(images) + len(others), said)
+            report(seen[0], seen[1], said)
 
         made = train(
-            images, others, encoder, plan, head=head, device=device, report=tell,
-            progress=lambda done, of: report(done, of, ""),
-        )  # fmt: skip
+            images, others, encoder, plan, head=head, device=device, report=tell, progress=look
+        )
     written = write_pseudolabels(made, out)
     terminal = console()
     terminal.print(_history(made.rounds, "SIMULATED DATA. " if made.header.simulated else ""))
