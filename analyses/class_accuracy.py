@@ -44,7 +44,7 @@ def predict(of):
 
 def main(arguments=None):
     """Make ``class_accuracy`` and ``class_accuracy_mistakes``, each with its table."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.partition("=\n\n")[2])
     parser.add_argument("--predictions", type=Path, metavar="PARQUET", help="of an evaluation")
     parser.add_argument("--data", type=Path, metavar="DIR", help="OATH-shaped set")
     parser.add_argument("--model", type=Path, metavar="CHECKPOINT", help="default: bundled")

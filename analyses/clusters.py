@@ -28,15 +28,10 @@ from classifier.tsne import tsne_map
 
 def main(arguments=None):
     """Make ``clusters_numbers``, ``_classes``, ``_pictures`` and ``_map``, each with its table."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.partition("=\n\n")[2])
     parser.add_argument("--data", type=Path, metavar="DIR", help="OATH-shaped set")
     parser.add_argument("--model", type=Path, metavar="CHECKPOINT", help="default: bundled")
-    parser.add_argument(
-        "--clusters",
-        type=int,
-        metavar="K",
-        help="default: the largest silhouette between station-nights",
-    )
+    parser.add_argument("--clusters", type=int, metavar="K", help="default: best between nights")
     parser.add_argument("--pictures", type=int, default=900, metavar="N", help="at most (900)")
     parser.add_argument("--perplexity", type=float, default=30, help="of the map (30)")
     parser.add_argument("--out", type=Path, default=Path("output/analyses"), metavar="DIR")
